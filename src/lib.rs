@@ -312,11 +312,7 @@ pub fn run_varied_part(
     let outcome = run::vary::run(varied, (options, part), interrupt, &REGISTRY)?;
     if let (VaryReport::Complete { .. }, true) = (&outcome, options.figures) {
         for point in &varied.points {
-            let folder = options.out.join(run::vary::point_folder(&point.name));
-            if !folder.join(REPORT).exists() {
-                let folder = RunFolder::open_figures(&folder)?;
-                write_report(folder).map_err(|error| RunError::Report(error.into()))?;
-            }
+            restore(&options.out.join(run::vary::point_folder(&point.name)))?;
         }
         report::sweep_page::write_sweep(&options.out).map_err(|error| RunError::Report(error.into()))?;
     }
@@ -346,21 +342,26 @@ pub fn run_experiment(
 }
 
 /// The outcome of a run, whose report is written where it is complete.
-fn reported(outcome: Report, options: &Options) -> Result<Report, RunError> {
-    match &outcome {
+fn reported(mut outcome: Report, options: &Options) -> Result<Report, RunError> {
+    match &mut outcome {
         Report::Complete { folder, .. } if options.figures => {
             write_report(RunFolder::existing(folder)?).map_err(|error| RunError::Report(error.into()))?;
         }
-        // A process that was killed after it had completed the run has not written the report. A folder that cannot be
-        // written is only read.
-        Report::AlreadyComplete { folder, .. } if options.figures && !folder.join(REPORT).exists() => {
-            if let Ok(folder) = RunFolder::open_figures(folder) {
-                write_report(folder).map_err(|error| RunError::Report(error.into()))?;
-            }
-        }
+        Report::AlreadyComplete { folder, restored, .. } if options.figures => *restored = restore(folder)?,
         _ => {}
     }
     Ok(outcome)
+}
+
+/// Draws the figures of a complete run that are missing, and writes its report where it is: they were deleted, or the process
+/// that completed the run was killed before. A folder that cannot be written is only read. Returns the files.
+fn restore(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let Ok(opened) = RunFolder::open_figures(folder) else { return Ok(Vec::new()) };
+    let mut restored = run::figures::draw_missing(&opened, &REGISTRY)?;
+    if !folder.join(REPORT).exists() {
+        restored.push(write_report(opened).map_err(|error| RunError::Report(error.into()))?);
+    }
+    Ok(restored)
 }
 
 /// Writes the report of a complete run into its folder, as `report.html`; returns the file.
@@ -432,8 +433,9 @@ pub fn extend_run(
     let source = RunFolder::existing(run).map_err(RunError::from)?;
     let elsewhere = options.out != run;
     // What is unfinished in the other folder is what is continued.
-    let continued = RunFolder::existing(&options.out).ok().filter(|_| elsewhere);
-    let base = run::extend::base_experiment(continued.as_ref().unwrap_or(&source), !overrides.is_empty());
+    let there = RunFolder::existing(&options.out).ok().filter(|_| elsewhere);
+    let continued = there.as_ref().filter(|folder| folder.require_complete().is_err());
+    let base = run::extension_folder::base_experiment(continued.unwrap_or(&source), !overrides.is_empty());
     let text = config::resolved_text(&base.map_err(RunError::from)?);
     let experiment =
         parse(&text, &run.join("manifest.json").display().to_string(), Path::new("."), overrides)?.experiment;
@@ -441,10 +443,19 @@ pub fn extend_run(
         let problem = "only runs that train networks can be extended: run the experiment again".into();
         return Err(RunError::from(record::RecordError::Extension { path: run.into(), problem }).into());
     };
-    let copied = elsewhere && run::extend::copy(&source, &options.out).map_err(RunError::from)?;
+    let resolved = experiment.resolved();
+    for folder in [Some(&source), there.as_ref()].into_iter().flatten() {
+        if let Some(checks) = run::extension_folder::checks_of(folder, &resolved).map_err(RunError::from)? {
+            return Ok((
+                experiment,
+                Report::AlreadyComplete { folder: folder.path().into(), checks, restored: Vec::new() },
+            ));
+        }
+    }
+    let copied = elsewhere && run::extension_folder::copy(&source, &options.out).map_err(RunError::from)?;
     let extended = run::extend_to(training, options, interrupt, &REGISTRY);
     if copied && extended.is_err() {
-        run::extend::remove_unused_copy(&source, &options.out).map_err(RunError::from)?;
+        run::extension_folder::remove_unused_copy(&source, &options.out).map_err(RunError::from)?;
     }
     let report = reported(extended?, options)?;
     Ok((experiment, report))

@@ -274,8 +274,11 @@ fn wrong_extensions_are_refused() {
     let case = Case::new(TINY);
     let before = files(&case.path("a"));
     for (args, words) in [
-        (&[][..], "the experiment is the same"),
-        (&["--set", "widths.seeds=2"], "the experiment is the same"),
+        (
+            &["--set", "horizon.time=0.5"][..],
+            "horizon.time = 0.5 is shorter than that of the run, 1: nothing would be kept",
+        ),
+        (&["--set", "horizon.time=0.5", "--set", "horizon.records=1"], "--out for another folder"),
         (&["--set", "seed=2"], "every number of the run depends on seed"),
         (&["--set", "dynamics.step=0.0625"], "every number of the run depends on dynamics.step"),
         (&["--set", "widths.seeds=0"], "widths.seeds = 0"),
@@ -288,8 +291,68 @@ fn wrong_extensions_are_refused() {
     assert!(refused(case.at(), &["extend", "none", "--set", "widths.seeds=3"]).contains("not a run"));
     assert_eq!(files(&case.path("a")), before);
     // No copy is left of a run whose extension is refused.
-    for set in ["seed=3", "widths.seeds=2"] {
+    for set in ["seed=3", "horizon.time=0.5"] {
         refused(case.at(), &["extend", "a", "--set", set, "--out", "copy"]);
         assert!(!case.path("copy").exists(), "{set}");
     }
+}
+
+/// An extension by what the run has already says so, and changes nothing.
+#[test]
+fn nothing_to_extend() {
+    let case = Case::new(TINY);
+    let before = files(&case.path("a"));
+    for (args, more) in
+        [(&[][..], true), (&["--set", "widths.seeds=2"], false), (&["--set", "widths.seeds=2", "--out", "copy"], false)]
+    {
+        let said = fine(case.at(), &[&["extend", "a"], args].concat());
+        assert!(said.contains("nothing to extend: a is complete"), "{said}");
+        assert_eq!(said.contains("expected --set KEY=VALUE"), more, "{said}");
+    }
+    assert!(!case.path("copy").exists());
+    assert_eq!(files(&case.path("a")), before);
+    // An extension in another folder, asked for again.
+    let again = ["extend", "a", "--set", "widths.seeds=3", "--out", "copy", "--quiet"];
+    fine(case.at(), &again);
+    assert!(fine(case.at(), &again).contains("nothing to extend: copy is complete"));
+    // A damaged run is not said to be complete.
+    fs::write(case.path("a/records/gap.json"), "{}").unwrap();
+    assert!(refused(case.at(), &["extend", "a"]).contains("records/gap.json"));
+}
+
+/// A kept limit of which a file is damaged or missing is computed again, and said to be.
+#[test]
+fn a_damaged_limit_is_not_read() {
+    let set = ["--set", "run.keep_limits=true"];
+    for missing in [false, true] {
+        let case = Case::new(TINY);
+        fs::remove_dir_all(case.path("a")).unwrap();
+        case.start("a", &set);
+        let kept = files(&case.path("a/saved/limits"));
+        let name = kept.keys().find(|name| name.ends_with("checkpoint-reference.npz")).unwrap();
+        let file = case.path("a/saved/limits").join(name);
+        let mut bytes = fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        if missing { fs::remove_file(&file) } else { fs::write(&file, bytes) }.unwrap();
+        let notes = case.extend(&["--set", "widths.seeds=3"]);
+        let words = if missing { "it is missing" } else { "checksum" };
+        assert!(!notes.contains("are read"), "{notes}");
+        assert!(notes.contains("its kept solution is damaged") && notes.contains(words), "{notes}");
+        case.start("b", &[&set[..], &["--set", "widths.seeds=3"]].concat());
+        same(&case.path("a"), &case.path("b"));
+    }
+}
+
+/// What is computed again is said with the reason and with what would keep more.
+#[test]
+fn reasons_are_whole() {
+    let case = Case::new(TINY);
+    let notes = case.extend(&["--set", "horizon.time=2.0"]);
+    let reason =
+        "the recording times are others, every 1 and not every 0.5; horizon.records = 4 would keep those of before";
+    assert!(notes.contains(reason), "{notes}");
+    assert!(notes.contains("nothing is kept: every trajectory is computed again"), "{notes}");
+    let notes = case.extend(&["--set", "horizon.time=2.0", "--set", "widths.seeds=12"]);
+    assert!(notes.contains("computed: 20 (n4-s2 to n4-s11, n8-s2 to n8-s11): not in the run so far"), "{notes}");
 }

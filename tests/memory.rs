@@ -77,6 +77,36 @@ fn sizes_that_no_machine_has_are_refused() {
     }
 }
 
+/// What is advised is what the largest part depends on.
+#[test]
+fn advice_is_about_the_largest_part() {
+    let matched = "paths={match_up_to=8,pairs=1,points=3,halves=1}";
+    let learned = "paths={match_up_to=0,pairs=1,points=3,halves=1,bezier={up_to=8}}";
+    for (set, advice) in [
+        // Networks that are too wide for matching, for a learned curve, for a greedy choice: those parts do not grow.
+        (&["widths.values=[8,2000000000]", "reference.particles=0", matched][..], "widths"),
+        (&["widths.values=[8,2000000000]", "reference.particles=0", learned], "widths"),
+        (&["widths.values=[8,2000000000]", "reference.particles=0", "dropout={greedy_up_to=16}"], "widths"),
+        (
+            &["widths.values=[2000000]", "reference.particles=0", "paths={match_up_to=2000000,pairs=1}"],
+            "paths.match_up_to",
+        ),
+        (
+            &["widths.values=[2000000]", "reference.particles=0", "dropout={greedy_up_to=2000000}"],
+            "dropout.greedy_up_to",
+        ),
+        (&["dropout={draws=100000000000}"], "dropout.draws"),
+        (&["reference.particles=4000000000"], "particles"),
+        (&["population.size=100000000000"], "population"),
+        (&["widths.seeds=900000", "horizon.records=32768", "reference.particles=7200000"], "seeds"),
+    ] {
+        let Err(error) = parse(TINY, set) else { panic!("{set:?} is accepted") };
+        let message = error.to_string();
+        let Some((_, advised)) = message.rsplit_once("): expected ") else { continue };
+        assert!(advised.contains(advice), "{set:?}: {message}");
+    }
+}
+
 #[test]
 fn what_is_available_is_at_most_what_the_machine_has() {
     let (available, machine) = (available_memory(), machine_memory());

@@ -8,6 +8,7 @@ mod estimate;
 mod export;
 mod extend;
 mod figure_style;
+mod folders;
 #[cfg(unix)]
 mod jobs;
 mod journals;

@@ -307,6 +307,8 @@ fn runs_are_compared_in_what_they_share() {
     {
         assert!(said.contains(word), "{word} is not in {said}");
     }
+    // What a first passage is, in one line, whatever its levels.
+    assert_eq!(said.matches("(first passage): the first time t = kε").count(), 1, "{said}");
     let written = files(&here.path().join("both"));
     let names: Vec<&str> = written.keys().map(String::as_str).collect();
     assert_eq!(names, ["comparison.csv", "comparison.pdf", "comparison.png", "comparison.svg"]);

@@ -98,6 +98,13 @@ fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
             return broken;
         }
     }
+    if let Some(text) = value.as_str() {
+        let long = schema["minLength"].as_u64().is_none_or(|least| text.chars().count() as u64 >= least);
+        let matches = |pattern: &str| regex::Regex::new(pattern).unwrap().is_match(text);
+        if !long || schema["pattern"].as_str().is_some_and(|pattern| !matches(pattern)) {
+            return Some(format!("{at}: {text:?} does not match {}", schema["pattern"]));
+        }
+    }
     if let Some(items) = value.as_array() {
         if (items.len() as u64) < schema["minItems"].as_u64().unwrap_or(0) {
             return Some(format!("{at}: too few"));
@@ -151,7 +158,21 @@ fn every_built_in_experiment_is_valid_as_written_and_with_all_keys() {
 fn broken_files_are_invalid() {
     let schema = widelimit::experiment_schema();
     assert_eq!(violation(&schema, &schema, &json_of(TINY), "tiny"), None);
-    let breaks: [(&str, Value); 16] = [
+    let breaks: [(&str, Value); 30] = [
+        ("/name", json!("")),
+        ("/name", json!("../away")),
+        ("/name", json!("two words")),
+        ("/name", json!("-f")),
+        ("/name", json!(".hidden")),
+        ("/name", json!("n".repeat(101))),
+        ("/variants", json!([{ "name": "a/b" }])),
+        ("/dynamics/friction", json!(-1)),
+        ("/dynamics/friction", json!(1e31)),
+        ("/dynamics/temperature", json!(-0.5)),
+        ("/dynamics/batch", json!(0)),
+        ("/reference/particles", json!(-64)),
+        ("/network/start/a/low", json!("low")),
+        ("/figure", json!({ "width": "3 furlongs" })),
         ("/dynamic", json!({ "step": 0.1 })),
         ("/dynamics/stepp", json!(0.1)),
         ("/dynamics/step", json!(-0.1)),
@@ -206,6 +227,10 @@ iterations = 50
 problems = 2
 "#;
 
+/// The laws of a second hidden layer.
+const U: &str = "network.start.u={law=\"gaussian\",std=1.0}";
+const C: &str = "network.start.c={law=\"point\",value=0.0}";
+
 /// Files in which every key is right by itself, and keys contradict each other, are refused by the readers and by the
 /// schema; without the contradiction both accept them.
 #[test]
@@ -248,6 +273,20 @@ fn rules_between_keys() {
         (TINY, &["reference.against=[\"picard\"]", "reference.picard={windows=2}"], &["reference.picard={windows=2}"]),
         (TINY, &[], &["reference.against=[\"grid\"]"]),
         (TINY, &[], &["dynamics.momentum=0.9"]),
+        (TINY, &["network.kind=\"three-layer\"", U, C], &["network.kind=\"three-layer\""]),
+        (TINY, &["network.kind=\"three-layer\"", U, C], &["network.kind=\"three-layer\"", U]),
+        (TINY, &["network.kind=\"three-layer\"", U, C], &["network.kind=\"three-layer\"", C]),
+        (
+            TINY,
+            &["network.kind=\"three-layer\"", "network.bias=false", U],
+            &["network.kind=\"three-layer\"", "network.bias=false"],
+        ),
+        (TINY, &["reference.method=\"baoab\"", heavy], &["reference.method=\"baoab\"", heavy, "dynamics.friction=0.0"]),
+        (
+            TINY,
+            &["dynamics.method=\"gradient-descent\"", "dynamics.friction=0.0"],
+            &["dynamics.method=\"gradient-descent\"", "dynamics.friction=-1.0"],
+        ),
         (TINY, &["reference.method=\"heavy-ball\""], &["dynamics.method=\"gradient-descent\""]),
         (TINY, &["reference.method=\"baoab\"", heavy], &[heavy]),
         (TINY, &["network.loss=\"half-squared\""], &["population.labels=\"real\"", "network.loss=\"logistic\""]),
@@ -304,4 +343,22 @@ fn keys_of_every_situation_are_described() {
     let here = tempfile::tempdir().unwrap();
     let printed: Value = serde_json::from_str(&fine(here.path(), &["schema"])).unwrap();
     assert_eq!(printed, schema);
+}
+
+/// What only numbers decide is said by the readers alone: the schema accepts these files.
+#[test]
+fn what_the_schema_cannot_say() {
+    let schema = widelimit::experiment_schema();
+    for (pointer, value) in [
+        ("/dynamics/step", json!(0.3)),
+        ("/dynamics/friction", json!(100.0)),
+        ("/reference/particles", json!(16)),
+        ("/network/start/a/high", json!(-2.0)),
+    ] {
+        let mut broken = json_of(TINY);
+        *broken.pointer_mut(pointer).unwrap() = value.clone();
+        let text = toml::to_string(&broken).unwrap();
+        assert!(widelimit::parse(&text, "broken", Path::new(""), &[]).is_err(), "{pointer} = {value} is accepted");
+        assert_eq!(violation(&schema, &schema, &broken, ""), None);
+    }
 }

@@ -12,6 +12,7 @@
 use super::output::finished;
 use super::ranks::{connect, failed};
 use super::simd::{SimdChoice, choose, instruction_set};
+use super::threads::ThreadCount;
 use super::workload::Workload;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -44,9 +45,8 @@ pub struct BenchArgs {
     /// Activation, by its name in experiment files
     #[arg(long, default_value = "tanh", value_parser = parse_choice::<Activation>)]
     act: Activation,
-    /// Threads to use; 0 = one per processor
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Instruction set
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
     simd: SimdChoice,
@@ -60,7 +60,7 @@ pub struct BenchArgs {
 
 /// Times the training step.
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    args.threads.set()?;
     choose(args.simd)?;
     let connected = connect()?;
     let ranks = &connected.ranks;

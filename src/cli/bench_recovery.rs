@@ -2,6 +2,7 @@
 //! same file (`docs/recovery_peer.py`).
 
 use super::output::line;
+use super::threads::ThreadCount;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::hint::black_box;
@@ -45,15 +46,14 @@ pub struct BenchRecoveryArgs {
     /// Repetitions; the least time is reported
     #[arg(long, default_value_t = 3)]
     repeats: usize,
-    /// Threads to use; 0 = one per processor
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    threads: ThreadCount,
 }
 
 /// Prints a JSON line for each method, or, where none is named, for each kernel: the least of several wall times. Every
 /// repetition of a method starts from X and y alone; kernels use matrices formed before.
 pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    args.threads.set()?;
     let bytes = read_data_file(&args.problem)?;
     let problem = || read_problem(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };

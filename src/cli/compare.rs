@@ -5,6 +5,7 @@ use super::report::open;
 use super::table;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use widelimit::record::require_place_of_files;
 use widelimit::report::comparison::{NAME, RunComparison, compare};
 
 /// Arguments of `widelimit compare`.
@@ -20,12 +21,16 @@ pub struct CompareArgs {
 
 /// Compares the runs, writes figure and table, and prints the table.
 pub fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
+    require_place_of_files(&args.out)?;
     let comparison = compare(open(&args.runs)?)?;
     let files = comparison.write(&args.out)?;
     for ((name, label), verdicts) in comparison.names.iter().zip(&comparison.labels).zip(&comparison.verdicts) {
         line(format!("{name}: {label}; {verdicts}"))?;
     }
     line(quantities(&comparison))?;
+    for note in comparison.notes() {
+        line(table::paragraph(note))?;
+    }
     for path in files {
         line(path.display())?;
     }

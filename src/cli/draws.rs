@@ -5,10 +5,11 @@ use anyhow::{Context, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use widelimit::config::AnyExperiment;
-use widelimit::record::RunFolder;
+use widelimit::record::{RunFolder, require_place_of_files};
 
 /// Writes the draws of a trajectory to a file, which is replaced where it holds draws, or with `force`.
 pub fn run(run: &Path, trajectory: &str, out: &Path, force: bool) -> anyhow::Result<ExitCode> {
+    require_place_of_files(out)?;
     let folder = RunFolder::existing(run)?;
     let AnyExperiment::Training(experiment) = recorded_experiment(&folder)? else {
         bail!("{} trains no networks: there are no trajectories", run.display());

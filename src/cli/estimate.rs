@@ -4,6 +4,7 @@ use super::json;
 use super::output::{line, note};
 use super::overrides::overrides;
 use super::table::{text as table_text, usable_width};
+use super::threads::ThreadCount;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -31,9 +32,8 @@ pub struct EstimateArgs {
     /// Only these studies of the experiment; separated by commas
     #[arg(long = "study", value_name = "NAME", value_delimiter = ',')]
     studies: Vec<String>,
-    /// Threads of a rank [default: one per processor]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Processes of mpirun
     #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     ranks: u32,
@@ -71,9 +71,7 @@ struct EstimateAnswer<'a> {
 /// Prints the estimate.
 pub fn run(args: &EstimateArgs) -> anyhow::Result<ExitCode> {
     let overrides = overrides(&args.removals, &args.overrides)?;
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
-    }
+    args.threads.set()?;
     let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
     // What this machine cannot hold may be planned for others.
     let described = widelimit::describe_for_ranks(&args.experiment, &overrides, chosen)?;

@@ -5,7 +5,7 @@ use anyhow::Context;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use widelimit::record::{RunFolder, write_atomically};
+use widelimit::record::{RunFolder, require_place_of_files, write_atomically};
 use widelimit::run::export::RecordTable;
 
 /// Arguments of `widelimit export`.
@@ -28,6 +28,7 @@ pub struct ExportArgs {
 
 /// Writes a table for every file of records, and prints their paths.
 pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    args.out.as_deref().map_or(Ok(()), require_place_of_files)?;
     // Only where files are written into the run is it locked.
     let folder = match args.out {
         None => RunFolder::open_figures(&args.run)?,

@@ -1,11 +1,14 @@
 //! `widelimit extend`: extends a complete run.
 
+use super::checks::any_fails;
+use super::output::line;
 use super::overrides::overrides;
 use super::run::{INTERRUPT, handle_signals, print_report};
 use super::simd::{SimdChoice, choose, instruction_set};
+use super::threads::ThreadCount;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use widelimit::run::Options;
+use widelimit::run::{Options, Report};
 
 /// Arguments of `widelimit extend`.
 #[derive(Debug, clap::Args)]
@@ -21,9 +24,8 @@ pub struct ExtendArgs {
     /// Remove a key, or a table with all its keys, such as paths; may be repeated; before --set
     #[arg(long = "unset", value_name = "KEY")]
     removals: Vec<String>,
-    /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
     simd: SimdChoice,
@@ -41,9 +43,7 @@ pub struct ExtendArgs {
 /// Extends a run. Exit status as that of `widelimit run`.
 pub fn run(args: ExtendArgs) -> anyhow::Result<ExitCode> {
     let overrides = overrides(&args.removals, &args.overrides)?;
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
-    }
+    args.threads.set()?;
     choose(args.simd)?;
     handle_signals()?;
     let options = Options {
@@ -55,5 +55,12 @@ pub fn run(args: ExtendArgs) -> anyhow::Result<ExitCode> {
         figures: true,
     };
     let (experiment, report) = widelimit::extend_run(&args.run, &overrides, &options, &INTERRUPT)?;
+    if let Report::AlreadyComplete { folder, checks, .. } = report {
+        line(format!("nothing to extend: {} is complete, and has these settings already", folder.display()))?;
+        if overrides.is_empty() {
+            line("expected --set KEY=VALUE or --unset KEY, such as --set widths.seeds=32")?;
+        }
+        return Ok(ExitCode::from(u8::from(args.strict && any_fails(&checks))));
+    }
     print_report(&experiment, report, "run the same command again", args.strict)
 }

@@ -5,9 +5,9 @@ use anyhow::{Context, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use widelimit::choice::parse_choice;
-use widelimit::figure::custom::inches;
+use widelimit::figure::custom::{PAGE_LENGTH, page_length};
 use widelimit::figure::{FigureStyle, Format};
-use widelimit::record::RunFolder;
+use widelimit::record::{RunFolder, require_place_of_files};
 use widelimit::run::figures::Drawing;
 use widelimit::run::{coverage, vary};
 
@@ -19,10 +19,10 @@ pub struct FiguresArgs {
     /// Only these figures, by the names of their files; separated by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     figure: Vec<String>,
-    /// Width of the page, such as 3.4in, 86mm or 246pt
+    /// Width of the page with its unit: 3.4in, 86mm, 8.6cm, 246pt (of TeX) or bp; a number alone is inches
     #[arg(long, value_name = "LENGTH", value_parser = length)]
     width: Option<f64>,
-    /// Height of the page [default: as panels keep their proportions]
+    /// Height of the page, likewise [default: as panels keep their proportions]
     #[arg(long, value_name = "LENGTH", value_parser = length)]
     height: Option<f64>,
     /// Columns of panels [default: as many as fit]
@@ -43,10 +43,7 @@ pub struct FiguresArgs {
 }
 
 fn length(text: &str) -> Result<f64, String> {
-    let usable = |length: &f64| (0.5..=100.0).contains(length);
-    inches(text)
-        .filter(usable)
-        .ok_or_else(|| "expected a length of 0.5 to 100 inches, such as 3.4in, 86mm or 246pt".into())
+    page_length(text).ok_or_else(|| PAGE_LENGTH.into())
 }
 
 fn font_size(text: &str) -> Result<f64, String> {
@@ -72,6 +69,7 @@ impl FiguresArgs {
 /// Draws the figures and prints their paths.
 pub fn run(args: &FiguresArgs) -> anyhow::Result<ExitCode> {
     let style = args.style()?;
+    args.out.as_deref().map_or(Ok(()), require_place_of_files)?;
     let drawn = match coverage::folder_at(&args.run) {
         Some(_) if !style.is_empty() || !args.figure.is_empty() || args.out.is_some() => {
             bail!("{} is a measurement of coverage: its figure has one size and place", args.run.display())

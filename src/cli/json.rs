@@ -128,8 +128,9 @@ pub fn run(name: &str, report: &Report, profile: Option<&ProfileRecord>, strict:
             };
             (complete.with_checks(checks), failed(checks))
         }
-        Report::AlreadyComplete { folder, checks } => {
-            let complete = RunAnswer { computed: Some(false), ..RunAnswer::new("complete", folder) };
+        Report::AlreadyComplete { folder, checks, restored } => {
+            let figures = Some(&restored[..]).filter(|files| !files.is_empty());
+            let complete = RunAnswer { computed: Some(false), figures, ..RunAnswer::new("complete", folder) };
             (complete.with_checks(checks), failed(checks))
         }
         Report::PartComplete { folder, before, .. } => {

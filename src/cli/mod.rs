@@ -28,6 +28,7 @@ mod run;
 mod simd;
 mod status;
 mod table;
+mod threads;
 mod vary;
 mod workload;
 

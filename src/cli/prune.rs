@@ -4,6 +4,7 @@ use super::output::{line, note};
 use super::run::{INTERRUPT, handle_signals};
 use super::simd::{SimdChoice, choose, instruction_set};
 use super::table;
+use super::threads::ThreadCount;
 use anyhow::bail;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,9 +97,8 @@ pub struct PruneArgs {
     /// Seed of the order of the calibration samples
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Instruction set: auto, portable, avx2 or avx512
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
     simd: SimdChoice,
@@ -128,9 +128,7 @@ pub fn run(args: &PruneArgs) -> anyhow::Result<ExitCode> {
             args.sparsity
         );
     }
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
-    }
+    args.threads.set()?;
     choose(args.simd)?;
     let request = request(args)?;
     handle_signals()?;

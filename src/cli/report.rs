@@ -3,7 +3,7 @@
 use super::output::line;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use widelimit::record::{REPORT, RecordError, RunFolder};
+use widelimit::record::{REPORT, RecordError, RunFolder, require_place_of_files};
 use widelimit::report::page;
 use widelimit::report::sweep_page::write_sweep_to;
 use widelimit::run::vary::folder_at;
@@ -26,6 +26,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         (None, [run]) => run.join(REPORT),
         (None, _) => REPORT.into(),
     };
+    require_place_of_files(&path)?;
     match &args.runs[..] {
         [sweep] if folder_at(sweep).is_some() => write_sweep_to(sweep, &path)?,
         runs => page::write_to(open(runs)?, &path)?,

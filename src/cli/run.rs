@@ -7,6 +7,7 @@ use super::overrides::overrides;
 use super::profile;
 use super::ranks;
 use super::simd::{SimdChoice, choose, instruction_set};
+use super::threads::ThreadCount;
 use super::{checks, vary};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,9 +47,8 @@ pub struct RunArgs {
     /// Only these studies of the experiment; separated by commas; the others are left out as by --unset
     #[arg(long = "study", value_name = "NAME", value_delimiter = ',')]
     studies: Vec<String>,
-    /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
     simd: SimdChoice,
@@ -122,7 +122,7 @@ impl RunArgs {
             removals: &self.removals,
             studies: &self.studies,
             out: self.out.as_deref(),
-            threads: self.threads,
+            threads: self.threads.given(),
             simd: self.simd,
         }
     }
@@ -163,9 +163,7 @@ type Reader = fn(&str, &[Override], Option<&[String]>) -> Result<Description, Co
 
 fn read(args: &RunArgs, describe: Reader) -> anyhow::Result<Description> {
     let overrides = overrides(&args.removals, &args.overrides)?;
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
-    }
+    args.threads.set()?;
     choose(args.simd)?;
     let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
     Ok(describe(&args.experiment, &overrides, chosen)?)
@@ -319,9 +317,13 @@ pub(super) fn print_report(
             })?;
             Ok(ExitCode::SUCCESS)
         }
-        Report::AlreadyComplete { folder, checks } => {
-            line(format!("{} is complete; nothing to do", folder.display()))?;
+        Report::AlreadyComplete { folder, checks, restored } => {
+            let left = if restored.is_empty() { "nothing to do" } else { "figures or report were missing" };
+            line(format!("{} is complete; {left}", folder.display()))?;
             line(checks::tables(&checks))?;
+            for path in &restored {
+                line(format!("written again: {}", path.display()))?;
+            }
             finish(&folder, &checks, strict)
         }
         Report::Complete { folder, checks, figures, phases, warnings } => {

@@ -30,6 +30,13 @@ pub fn columns(rows: &[[String; 2]]) -> String {
     columns_of_width(rows, Table::new().width().filter(|&width| width > 0).map(usize::from))
 }
 
+/// A text in lines as wide as a table, further ones indented.
+pub fn paragraph(text: &str) -> String {
+    let mut lines = Vec::new();
+    wrap(text, usize::from(usable_width(Table::new().width())), "  ", &mut lines);
+    lines.join("\n").trim_start().into()
+}
+
 /// Least width of the second column.
 const LEAST_TEXT: usize = 30;
 

@@ -44,9 +44,9 @@ impl Allowed {
     /// The JSON schema of these numbers.
     pub(super) fn schema(self) -> Json {
         match self {
-            Allowed::Any => json!({ "type": "number" }),
-            Allowed::Positive => json!({ "type": "number", "exclusiveMinimum": 0 }),
-            Allowed::NonNegative => json!({ "type": "number", "minimum": 0 }),
+            Allowed::Any => json!({ "type": "number", "minimum": -MAGNITUDES.1, "maximum": MAGNITUDES.1 }),
+            Allowed::Positive => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": MAGNITUDES.1 }),
+            Allowed::NonNegative => json!({ "type": "number", "minimum": 0, "maximum": MAGNITUDES.1 }),
             Allowed::Between(low, high) => {
                 json!({ "type": "number", "exclusiveMinimum": low, "exclusiveMaximum": high })
             }

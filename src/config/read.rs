@@ -1,15 +1,17 @@
 //! Reading an [`Experiment`] of training: one function per table, keys in the order of the guide.
 
-use super::allowed::Allowed;
+use super::allowed::{Allowed, Expected};
 use super::experiment::*;
 use super::read_figure;
 use super::read_population;
 use super::section::Section;
+use super::spelling::Expects;
 use super::study::{ExperimentKind, Studies, StudyReader};
 use super::sweep::{MAX_SEEDS, Variant};
 use crate::choice::{Choice, choice};
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Shares, Start};
+use serde_json::json;
 use std::path::Path;
 
 /// Tables and keys of this kind of experiment alone, without those of the studies.
@@ -67,18 +69,15 @@ const MAX_NAME: usize = 100;
 
 /// Reads the key `name`, which must be usable as a file name.
 pub(super) fn name(root: &mut Section) -> String {
-    let given = root.peek("name");
-    let name = root.text("name", None);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let usable =
         |name: &str| (1..=MAX_NAME).contains(&name.len()) && name.chars().all(good) && !name.starts_with(['.', '-']);
-    if given.is_some_and(|name| !usable(&name)) {
-        let message = format!(
-            "expected letters, digits, '-', '_' and '.', at most {MAX_NAME} of them and the first no '-' or '.', as it names files"
-        );
-        root.reject("name", Some(format!("\"{name}\"")), message);
-    }
-    name
+    let message = format!(
+        "expected text in quotes: letters, digits, '-', '_' and '.', at most {MAX_NAME} of them and the first no '-' or '.', as it names files"
+    );
+    let schema = json!({ "type": "string", "pattern": format!("^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{}}}$", MAX_NAME - 1) });
+    let expected = Expected::new(Expects::Text, message).with_schema(schema);
+    root.required("name", None, expected, String::new(), |v| v.as_str().filter(|name| usable(name)).map(String::from))
 }
 
 fn population(root: &mut Section, base: &Path) -> PopulationTable {
@@ -250,7 +249,7 @@ fn step_and_friction(s: &mut Section, spec: &mut Dynamics) {
         (false, true) => {
             spec.step = s.real("step", None, Allowed::Positive);
             // A serialised experiment contains the friction 0; no other value has a meaning without momenta.
-            if s.real("friction", Some(0.0), Allowed::Any) != 0.0 {
+            if s.real("friction", Some(0.0), Allowed::NonNegative) > 0.0 {
                 s.reject(
                     "friction",
                     None,

@@ -6,12 +6,10 @@ use super::section::Section;
 use super::spelling::TypedValues;
 use super::syntax;
 use crate::figure::FigureStyle;
-use crate::figure::custom::{Rgb, check_text, inches};
+use crate::figure::custom::{PAGE_LENGTH, Rgb, check_text, page_length};
 use std::path::Path;
 use toml::Table;
 
-/// Widths and heights of pages in inches.
-const PAGE: (f64, f64) = (0.5, 100.0);
 /// Font sizes in points.
 const FONT: (f64, f64) = (2.0, 40.0);
 
@@ -45,10 +43,7 @@ fn style(mut s: Section) -> FigureStyle {
 
 /// A length in inches, where the key is present.
 fn length(s: &mut Section, key: &str) -> Option<f64> {
-    let message = "expected a length such as \"3.4in\", \"86mm\" or \"246pt\", from 0.5 to 100 inches";
-    s.optional_parsed(key, message, "^[ 0-9.eE+-]+(in|mm|cm|pt|bp)$", |text| {
-        inches(text).filter(|length| (PAGE.0..=PAGE.1).contains(length))
-    })
+    s.optional_parsed(key, PAGE_LENGTH, "^[ 0-9.eE+-]+(in|mm|cm|pt|bp)? *$", page_length)
 }
 
 /// A list of colours; empty where the key is absent.

@@ -96,12 +96,15 @@ pub(super) fn of_tables(all: &KeyDescriptions, situations: &[Situation], decidin
                 required.retain(|key| other_required.contains(key));
             }
             let excluded: Vec<_> = known.difference(&read).collect();
-            let required: Vec<_> = required.difference(&always).filter(|(of, _)| of == table).collect();
+            let required: Vec<_> = required.difference(&always).collect();
             if excluded.is_empty() && required.is_empty() {
                 continue;
             }
-            let names: Vec<&str> = required.iter().map(|(_, key)| key.as_str()).collect();
-            let then = json!({ "required": names, "properties": without(table, &excluded) });
+            let mut then = json!({ "properties": without(table, &excluded) });
+            for (of, key) in required {
+                let inner: Vec<&str> = of[table.len()..].split('.').filter(|part| !part.is_empty()).collect();
+                require(&mut then, &inner, key);
+            }
             let is = json!({ "properties": { name: { "const": value } }, "required": [name] });
             rules.push(within(table, rule(is, then)));
         }
@@ -141,6 +144,18 @@ fn exclude(properties: &mut Map<String, Json>, path: &[&str], key: &str) {
     let sub = properties.entry(*first).or_insert_with(|| json!({ "properties": {} }));
     if let Some(inner) = sub.get_mut("properties").and_then(Json::as_object_mut) {
         exclude(inner, rest, key);
+    }
+}
+
+/// Adds to the schema of a table that a key of a sub-table, where that is there, is required.
+fn require(schema: &mut Json, path: &[&str], key: &str) {
+    match path.split_first() {
+        None => match schema["required"].as_array_mut() {
+            Some(keys) => keys.push(key.into()),
+            None => schema["required"] = json!([key]),
+        },
+        Some((&ENTRY, rest)) => require(&mut schema["items"], rest, key),
+        Some((first, rest)) => require(&mut schema["properties"][first], rest, key),
     }
 }
 
@@ -225,6 +240,24 @@ pub(super) fn of_training() -> Vec<Json> {
         rule(
             has("network", "kind", json!({ "const": "bump" })),
             may_have("network", "fixed_output", json!({ "const": true })),
+        ),
+        rule(
+            json!({ "allOf": [
+                has("network", "kind", json!({ "const": "three-layer" })),
+                may_have("network", "bias", json!({ "const": true })),
+            ] }),
+            json!({ "properties": { "network": has("start", "c", json!(true)) } }),
+        ),
+        rule(
+            json!({ "allOf": [
+                may_have("network", "kind", not(json!(["bump"]))),
+                may_have("network", "bias", json!({ "const": true })),
+            ] }),
+            json!({ "properties": { "network": has("start", "b", json!(true)) } }),
+        ),
+        rule(
+            json!({ "allOf": [hot(), may_have("dynamics", "method", json!({ "const": Method::HeavyBall.name() }))] }),
+            may_have("dynamics", "friction", positive()),
         ),
         rule(study("paths"), may_have("network", "fixed_output", json!({ "const": false }))),
         rule(has("paths", "variants", some()), json!({ "required": ["variants"] })),

@@ -238,8 +238,19 @@ mod length {
     }
 }
 
+/// Least and largest width and height of a page in inches. A PNG of the largest has 12000 pixels.
+const PAGE_IN: (f64, f64) = (0.5, 40.0);
+
+/// What [`page_length`] reads.
+pub const PAGE_LENGTH: &str = "expected a length from 0.5 to 40 inches with its unit, such as 3.4in, 86mm, 8.6cm or 246pt; a number alone is inches";
+
+/// A width or height of a page in inches, from a text; `None` for other texts and for sizes of no page.
+pub fn page_length(text: &str) -> Option<f64> {
+    inches(text).filter(|length| (PAGE_IN.0..=PAGE_IN.1).contains(length))
+}
+
 /// A length in inches, from a text such as `3.4in`, `86mm`, `8.6cm` or `246pt` (of TeX, 72.27 to an inch).
-pub fn inches(text: &str) -> Option<f64> {
+fn inches(text: &str) -> Option<f64> {
     let text = text.trim();
     let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
@@ -259,6 +270,24 @@ pub fn inches(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::figure::{Dash, render};
+
+    #[test]
+    fn lengths_of_pages() {
+        for (text, inches) in [
+            ("3.4", 3.4),
+            ("3.4in", 3.4),
+            ("25.4mm", 1.0),
+            ("2.54 cm", 1.0),
+            ("72.27pt", 1.0),
+            ("72bp", 1.0),
+            ("40in", 40.0),
+        ] {
+            assert!(page_length(text).is_some_and(|found| (found - inches).abs() < 1e-12), "{text}");
+        }
+        for text in ["", "in", "0", "-3in", "0.4in", "41in", "1e9in", "3em", "3 4in", "nan", "NaNin", "inf"] {
+            assert_eq!(page_length(text), None, "{text}");
+        }
+    }
 
     fn figure() -> Figure {
         let panel = |title: &str| {

@@ -9,7 +9,7 @@ use super::bar::PlacedBar;
 use super::chart::{Figure, Panel};
 use super::error::FigureError;
 use super::geometry::Rect;
-use super::legend;
+use super::legend::{self, Remedy};
 use super::letters::letter;
 use super::placed::{Layout, PlacedPanel};
 use super::style::{LABEL_TEXT_PT, LINE_STEP_PT, PAD_PT, TICK_PT, TICK_TEXT_PT};
@@ -158,7 +158,12 @@ pub(super) fn place(figure: &Figure) -> Result<Layout, FigureError> {
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
             equalise_units(panel, at);
             // The range is extended for the legend once only: it changes the ticks, which later iterations adjust.
-            legend::place(panel, at, round == GROWING_ROUND);
+            let remedy = match round {
+                ..GROWING_ROUND => Remedy::None,
+                GROWING_ROUND => Remedy::Range,
+                _ => Remedy::Outside,
+            };
+            legend::place(panel, at, remedy);
         }
     }
     for ((panel, at), lines) in figure.panels.iter().zip(&mut placed).zip(&reserved) {

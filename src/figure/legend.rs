@@ -20,9 +20,7 @@ const COLUMN_GAP_PT: f64 = 8.0;
 /// Least distance between data and text.
 const CLEARANCE_PT: f64 = 1.5;
 /// Largest extension of an automatic y range for the legend, as a factor.
-const MAX_GROWTH: f64 = 1.8;
-/// Largest share of the data that a legend in the frame may cover.
-const MOST_COVERED: f64 = 0.05;
+const MAX_GROWTH: f64 = 1.4;
 /// Most lines of one entry, and of notes.
 const ENTRY_LINES: usize = 3;
 const NOTE_LINES: usize = 8;
@@ -173,9 +171,20 @@ fn text_block(texts: Vec<Text>, size_pt: f64) -> Option<Block> {
     (!lines.is_empty()).then_some(Block { lines, size_pt, width, height })
 }
 
-/// Places legend, notes and reason. With `may_grow`, extends an automatic y range if they would cover data; where that
-/// is not possible, the legend is marked to be below the panel.
-pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
+/// What may be changed so that texts in the frame cover no data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Nothing yet: frames and ticks are not final.
+    None,
+    /// An automatic y range is extended; where that does not suffice, the legend is marked to be below the panel.
+    Range,
+    /// The legend is marked to be below the panel.
+    Outside,
+}
+
+/// Places legend, notes and reason. A legend whose position is automatic covers no data: it is in a corner or at a side of
+/// the frame, otherwise in a gap between the data, otherwise below the panel.
+pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, remedy: Remedy) {
     let data = data_points(panel, at);
     let frame = at.frame;
     let mut taken: Vec<Rect> = Vec::new();
@@ -195,12 +204,17 @@ pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
             let hidden;
             (*rect, hidden) = match panel.legend {
                 Legend::Inside(corner) => (positions(&frame, block)[corner_index(corner)], 0.0),
-                _ => best(&positions(&frame, block), &data, &taken),
+                _ => match best(&positions(&frame, block), &data, &taken) {
+                    (_, hidden) if hidden > 0.0 && remedy == Remedy::Outside => {
+                        best(&grid(&frame, block), &data, &taken)
+                    }
+                    found => found,
+                },
             };
             if hidden > 0.0 {
                 covered = block.height;
+                legend_hides = true;
             }
-            legend_hides = hidden > MOST_COVERED;
             taken.push(*rect);
         }
     }
@@ -221,7 +235,7 @@ pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
         }
     }
     let fixed = panel.y.range.is_some() || panel.equal_aspect;
-    if may_grow && covered > 0.0 && !fixed {
+    if remedy == Remedy::Range && covered > 0.0 && !fixed {
         // Space above the data for the tallest block that covers some.
         let highest = data.iter().map(|p| p.1).fold(frame.bottom, f64::min);
         let filled = (frame.bottom - highest) / frame.height();
@@ -229,10 +243,9 @@ pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
         let growth = filled / left.max(1e-9);
         if (1.0..=MAX_GROWTH).contains(&growth) {
             at.y.grow(growth, 0.0);
-            return;
         }
     }
-    if legend_hides && panel.legend == Legend::Automatic {
+    if remedy == Remedy::Outside && legend_hides && panel.legend == Legend::Automatic {
         at.legend_outside = true;
     }
 }

@@ -314,3 +314,39 @@ fn errors_are_specific_and_no_file_is_written() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+/// A legend whose position is automatic lies over no data: in a corner, in a gap, above an extended range, or below.
+#[test]
+fn legends_cover_no_data() {
+    let x: Vec<f64> = (0..=400).map(|i| f64::from(i) / 400.0).collect();
+    let peak = |at: f64, width: f64| -> Vec<f64> { x.iter().map(|x| (-((x - at) / width).powi(2)).exp()).collect() };
+    let panel = |peaks: &[(f64, f64)], entries: usize, axis: Axis| {
+        let mut panel = Panel::new(Axis::linear("x"), axis);
+        for (k, &(at, width)) in peaks.iter().enumerate() {
+            panel = panel.with(Mark::line(x.clone(), peak(at, width), Colour::Series(k), Dash::Solid));
+        }
+        for k in 0..entries {
+            panel = panel.with(
+                Mark::line(x.clone(), vec![0.0; x.len()], Colour::Series(k), Dash::Solid).label(format!("entry {k}")),
+            );
+        }
+        panel
+    };
+    let everywhere: Vec<(f64, f64)> = (0..=12).map(|i| (f64::from(i) / 12.0, 0.02)).collect();
+    for (peaks, entries) in [
+        (&[(0.95, 0.02)][..], 4),
+        (&[(0.02, 0.01), (0.5, 0.01), (0.98, 0.01)], 3),
+        (&[(0.02, 0.01), (0.5, 0.01), (0.98, 0.01)], 9),
+        (&everywhere, 5),
+    ] {
+        for axis in [Axis::linear("y"), Axis::linear("y").between(0.0, 1.05)] {
+            let figure = Figure::double_column().with(panel(peaks, entries, axis.clone())).with(panel(peaks, 1, axis));
+            let layout = layout::place(&figure).unwrap();
+            for (panel, at) in figure.panels.iter().zip(&layout.panels) {
+                let (_, rect) = at.legend.as_ref().expect("a legend");
+                let covered = marks::data_points(panel, at).into_iter().filter(|&p| rect.contains(p, 0.0)).count();
+                assert_eq!(covered, 0, "{peaks:?}, {entries} entries, outside: {}", at.legend_outside);
+            }
+        }
+    }
+}

@@ -276,36 +276,6 @@ impl RunFolder {
         names.into_iter().map(checksum).collect()
     }
 
-    /// The first file that does not have its checksum: its name, and what there is instead.
-    ///
-    /// # Errors
-    /// A file that is not accessible.
-    pub fn first_altered(&self, checksums: &BTreeMap<String, String>) -> Result<Option<(String, String)>, RecordError> {
-        for (name, expected) in checksums {
-            match self.file_checksum(name)? {
-                SavedPart::Found(found) if found == *expected => {}
-                SavedPart::Found(found) => return Ok(Some((name.clone(), format!("its SHA-256 is {found}")))),
-                SavedPart::Absent => return Ok(Some((name.clone(), "it is missing".into()))),
-                SavedPart::Damaged(reason) => return Ok(Some((name.clone(), reason))),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Checks that the files of a complete run are those that it wrote, by their checksums.
-    ///
-    /// # Errors
-    /// [`RecordError::Altered`]; a file that is not accessible.
-    pub fn require_unaltered(&self, checksums: &BTreeMap<String, String>) -> Result<(), RecordError> {
-        match self.first_altered(checksums)? {
-            None => Ok(()),
-            Some((name, found)) => {
-                let expected = checksums.get(&name).cloned().unwrap_or_default();
-                Err(RecordError::Altered { path: self.file(&name), found, expected })
-            }
-        }
-    }
-
     /// The names of the files in `records/`, except for those that measure time.
     ///
     /// # Errors

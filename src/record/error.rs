@@ -1,5 +1,6 @@
 //! What can go wrong with a run folder.
 
+use super::altered::AlteredFiles;
 use super::manifest::{Build, FORMAT, Status};
 use super::shard::Shard;
 use std::io;
@@ -30,18 +31,9 @@ pub enum RecordError {
         /// The cause, which the message states.
         cause: serde_json::Error,
     },
-    /// A record or a state is not the one that the run wrote.
-    #[error(
-        "{path}: {found}, and the manifest of the run has {expected}; restore the file, or run the experiment again with --force"
-    )]
-    Altered {
-        /// The file.
-        path: PathBuf,
-        /// What there is instead.
-        found: String,
-        /// The checksum in the manifest.
-        expected: String,
-    },
+    /// Records or states are not those that a run wrote.
+    #[error("{0}")]
+    Altered(AlteredFiles),
     /// The manifest does not fit the experiment that it names.
     #[error("{path}: {problem}; the file is damaged: restore it, or run the experiment again with --force")]
     Manifest {
@@ -77,6 +69,14 @@ pub enum RecordError {
     Foreign {
         /// The file or folder.
         path: PathBuf,
+    },
+    /// The path is inside a run or a sweep.
+    #[error("{path} is inside {run}, which holds another run; choose another folder with --out")]
+    Inside {
+        /// The path.
+        path: PathBuf,
+        /// The folder of that run.
+        run: PathBuf,
     },
     /// The folder holds no run.
     #[error("{path} is not a run: there is no manifest.json in it")]

@@ -15,6 +15,13 @@ use tempfile::TempDir;
 /// The manifest of a run.
 pub(super) const MANIFEST: &str = "manifest.json";
 
+/// The sub-folders into which a run writes.
+pub(super) const FOLDERS: [&str; 8] =
+    ["records", "state", "state/paths", "checkpoint", "figures", "saved", KEPT_LIMITS, "export"];
+
+/// The folder of the limits that a run keeps for its extension, a sub-folder for each.
+pub const KEPT_LIMITS: &str = "saved/limits";
+
 /// The samples of a run whose population was given in memory.
 pub const SAMPLES: &str = "population.npz";
 

@@ -18,6 +18,7 @@
 //! Every file is written under a temporary name and renamed, so that none is ever incomplete. Checkpoints carry a
 //! checksum. The records of a study are declared in the study's folder.
 
+mod altered;
 mod atomic;
 mod axes;
 mod axes_comment;
@@ -35,22 +36,25 @@ pub mod npz;
 pub mod npz_json;
 mod open;
 mod open_shard;
+mod place;
 mod profile;
 mod provenance;
 mod series;
 mod shard;
 pub mod state;
 mod state_files;
+mod unaltered;
 mod vary;
 mod verify;
 
+pub use altered::{AlteredFile, AlteredFiles};
 pub use atomic::{replace_quickly, write_atomically};
 pub use checkpoint::{SavedPart, SealedArchive};
 pub use coverage::CoverageRecord;
 pub(crate) use digest::sha256;
 pub use error::RecordError;
 pub use fit::FitRecord;
-pub use folder::{RunFolder, SAMPLES};
+pub use folder::{KEPT_LIMITS, RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
@@ -59,10 +63,12 @@ pub use manifest::{
     WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
-pub use open::{FIGURES_ADVICE, KEPT_LIMITS, OpenRequest, Opened};
+pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
+pub use place::{require_place_of_files, require_place_of_run};
 pub use profile::{ByPrecision, MachinePeak, ProfileRecord, ProfiledPhase, ProfiledWork};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
 pub use shard::{Shard, ShardState};
 pub use state_files::{Checksums, is_state_of};
+pub use unaltered::of_all;
 pub use vary::{PointCheck, PointRecord, QuantityPoint, QuantityRecord, StatementRecord, VaryRecord};

@@ -3,20 +3,16 @@
 use super::atomic::TEMPORARY_PREFIX;
 use super::digest::sha256;
 use super::error::RecordError;
-use super::folder::{MANIFEST, RunFolder, SAMPLES};
+use super::folder::{FOLDERS, KEPT_LIMITS, MANIFEST, RunFolder, SAMPLES};
 use super::lock::{self, LOCK};
 use super::manifest::{Build, Manifest, PROGRESS, REPORT, RunKind, Status};
+use super::place::require_place_of_run;
 use super::provenance::{changed_source, differing_keys};
+use crate::number::plain;
 use serde_json::Value;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// The sub-folders into which a run writes.
-const FOLDERS: [&str; 8] = ["records", "state", "state/paths", "checkpoint", "figures", "saved", KEPT_LIMITS, "export"];
-
-/// The folder of the limits that a run keeps for its extension, a sub-folder for each.
-pub const KEPT_LIMITS: &str = "saved/limits";
 
 /// The files at the top of a run folder apart from the manifest.
 const FILES: [&str; 4] = ["checks.json", "experiment.toml", REPORT, PROGRESS];
@@ -81,6 +77,7 @@ impl RunFolder {
     /// format, experiment or program, or on other data; files that cannot be read or written; links in the place of
     /// sub-folders.
     pub fn open(path: &Path, request: &OpenRequest<'_>) -> Result<Opened, RecordError> {
+        require_place_of_run(path)?;
         match contents(path)? {
             Contents::Nothing => {
                 std::fs::create_dir_all(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
@@ -154,7 +151,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// A folder in use or without a run; a run that is unfinished, of another kind, format or program, or on other data;
-    /// an experiment that is the same, or that differs in keys on which every number of the run depends.
+    /// an experiment that is the same, that has a shorter horizon, or that differs in keys on which every number of the run
+    /// depends.
     pub fn open_extension(path: &Path, request: &OpenRequest<'_>) -> Result<(Self, Box<Manifest>), RecordError> {
         let unlocked = Self::existing(path)?;
         unlocked.require_format(EXTEND_ADVICE)?;
@@ -186,7 +184,16 @@ impl RunFolder {
             return Ok((folder, Box::new(manifest)));
         }
         if keys.is_empty() {
-            return refuse("it is complete and the experiment is the same: say by --set or --unset what to add".into());
+            return refuse("it is complete and the experiment is the same: nothing to extend".into());
+        }
+        let horizon = |experiment: &Value| experiment.pointer("/horizon/time").and_then(Value::as_f64);
+        if let (Some(before), Some(now)) = (horizon(&manifest.experiment), horizon(request.experiment))
+            && now < before
+        {
+            let (before, now) = (plain(before), plain(now));
+            return refuse(format!(
+                "horizon.time = {now} is shorter than that of the run, {before}: nothing would be kept, and its records beyond {now} would be lost. Expected a time of at least {before}; or run the experiment anew, with --out for another folder"
+            ));
         }
         let fixed: Vec<String> =
             keys.into_iter().filter(|key| key.split('.').next().is_some_and(|table| FIXED.contains(&table))).collect();

@@ -6,10 +6,11 @@
 //! the files put in place and all others removed. A process that is killed before is resumed with all states; one that is
 //! killed after leaves [`STAGED`], by which the next process that opens the folder ends this.
 
-use super::checkpoint::SavedPart;
+use super::altered::AlteredFile;
 use super::error::RecordError;
 use super::folder::RunFolder;
 use super::manifest::{Manifest, Status};
+use super::unaltered::require_none;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -110,18 +111,20 @@ impl RunFolder {
     /// # Errors
     /// [`RecordError::Altered`]; a file that is not accessible.
     pub fn require_unaltered_states(&self, states: &Checksums) -> Result<(), RecordError> {
+        require_none(self.altered_states(states)?)
+    }
+
+    /// The files in `state/` that are not as a complete run wrote them, in the order of their names.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn altered_states(&self, states: &Checksums) -> Result<Vec<AlteredFile>, RecordError> {
         let one = |(name, expected): (&String, &String)| {
             let at = if self.staged_state(name).is_file() { staged(name) } else { name.clone() };
-            let found = match self.file_checksum(&at)? {
-                SavedPart::Found(found) if found == *expected => return Ok(()),
-                SavedPart::Found(found) => format!("its SHA-256 is {found}"),
-                SavedPart::Absent => "it is missing".into(),
-                SavedPart::Damaged(reason) => reason,
-            };
-            Err(RecordError::Altered { path: self.file(name), found, expected: expected.clone() })
+            self.altered(name, &at, expected).transpose()
         };
-        // The first in the order of the names.
-        states.par_iter().map(one).collect::<Vec<_>>().into_iter().collect()
+        // The first error in the order of the names.
+        states.par_iter().map(one).collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
     /// The same for the state of one trajectory of a run.

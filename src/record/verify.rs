@@ -4,6 +4,7 @@ use super::error::RecordError;
 use super::folder::{MANIFEST, RunFolder};
 use super::manifest::{CHECKS, RunKind};
 use super::state_files::Checksums;
+use super::unaltered::require_none;
 use crate::analysis::verdict::Check;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -24,6 +25,20 @@ struct ExpectedFiles {
 }
 
 impl RunFolder {
+    /// Checks that the files of a complete run and its states are as it wrote them.
+    ///
+    /// # Errors
+    /// [`RecordError::Altered`], which names all; a file that is not accessible.
+    pub fn require_unaltered_files(
+        &self,
+        records: &BTreeMap<String, String>,
+        states: &Checksums,
+    ) -> Result<(), RecordError> {
+        let mut altered = self.altered_files(records)?;
+        altered.extend(self.altered_states(states)?);
+        require_none(altered)
+    }
+
     /// The checks of a complete run whose records, states and checks are those that were written when it was completed; in
     /// runs of earlier versions, whose list of checks is as long.
     ///
@@ -31,10 +46,9 @@ impl RunFolder {
     /// A run that is unfinished; files that are missing, damaged or altered.
     pub fn verified_checks(&self) -> Result<Vec<Check>, RecordError> {
         self.require_complete()?;
-        let found: Vec<Check> = self.read_json(CHECKS)?;
         let ExpectedFiles { checks, kind, records, states } = self.read_json(MANIFEST)?;
-        self.require_unaltered(&records)?;
-        self.require_unaltered_states(&states)?;
+        self.require_unaltered_files(&records, &states)?;
+        let found: Vec<Check> = self.read_json(CHECKS)?;
         let none = matches!(kind, Some(RunKind::Recovery | RunKind::Pruning));
         if checks.map_or(none || !found.is_empty(), |expected| expected == found.len()) {
             return Ok(found);

@@ -1,7 +1,7 @@
 //! The main quantities of several runs, in one figure and one table.
 
 use super::ReportError;
-use super::differences::Differences;
+use super::differences::{Differences, labels};
 use super::run_view::{ReadRun, read_runs};
 use crate::analysis::verdict_counts::verdict_line;
 use crate::figure::{Figure, Legend, Mark, Panel, style, write};
@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = "comparison";
 /// Most points of a curve that are drawn with markers and intervals.
 const MOST_MARKERS: usize = 24;
+/// What is in the place of a value that is missing.
+const MISSING: &str = "-";
 /// Height of a row of panels in inches.
 const ROW_IN: f64 = 2.3;
 /// Height of an entry of the legend below the panels in inches.
@@ -27,7 +29,7 @@ const ENTRY_IN: f64 = 0.15;
 pub struct RunComparison {
     /// The folders of the runs, as they were given.
     pub names: Vec<String>,
-    /// A label for every run: what differs in its settings.
+    /// A label for every run ([`labels`]).
     pub labels: Vec<String>,
     /// The settings in which they differ.
     pub differences: Differences,
@@ -79,12 +81,26 @@ impl RunComparison {
             return Err(ReportError::NothingInCommon { found: names.iter().zip(&curves).map(listed).collect() });
         }
         Ok(RunComparison {
-            labels: differences.labels(&names),
+            labels: labels(&experiments, &names),
             names,
             differences,
             verdicts: runs.iter().map(|run| verdict_line(&run.checks)).collect(),
             quantities,
         })
+    }
+
+    /// What the numbers of [`RunComparison::rows`] are, where their names do not say it.
+    pub fn notes(&self) -> Vec<&'static str> {
+        let mut notes: Vec<&'static str> = Vec::new();
+        for note in self.quantities.iter().flat_map(|quantity| &quantity.curves).flatten().map(|curve| curve.note) {
+            if !note.is_empty() && !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        if self.rows().iter().any(|row| row.values.iter().any(|value| value == MISSING)) {
+            notes.push("-: the run has no such value");
+        }
+        notes
     }
 
     /// One panel for every quantity, with a line for every run.
@@ -94,6 +110,9 @@ impl RunComparison {
         figure.height_in = ROW_IN * rows + ENTRY_IN * self.labels.len() as f64;
         figure.about.title = NAME.into();
         figure.about.text = format!("The quantities that the runs {} have in common.", self.names.join(", "));
+        for note in self.notes() {
+            figure.about.text += &format!(" {note}.");
+        }
         let labels: Vec<String> = self.labels.iter().map(|label| printable(label)).collect();
         for quantity in &self.quantities {
             let Some(first) = quantity.curves.iter().flatten().next() else { continue };
@@ -211,7 +230,7 @@ fn row(quantity: &ComparedQuantity) -> ComparedRow {
             Some(x) => has(curve, x),
             None => curve.points.iter().rev().find(|point| point.y.is_finite()).copied(),
         });
-        let Some(CurvePoint { x, y, interval }) = point else { return "-".into() };
+        let Some(CurvePoint { x, y, interval }) = point else { return MISSING.into() };
         let interval =
             interval.map(|(low, high)| format!(" [{}, {}]", measured(low), measured(high))).unwrap_or_default();
         let place = if shared.is_none() { format!(" at {}", given(x)) } else { String::new() };

@@ -63,6 +63,8 @@ struct ComparisonView {
     figure: FigureView,
     labels: Vec<String>,
     rows: Vec<ComparedRow>,
+    /// What the numbers are.
+    notes: Vec<&'static str>,
     /// The settings in which the runs differ, each with its values.
     settings: Vec<(String, Vec<String>)>,
 }
@@ -157,7 +159,7 @@ fn place(run: &ReadRun, path: &Path) -> String {
 fn comparison(runs: &[ReadRun]) -> Result<ComparisonView, ReportError> {
     let comparison = RunComparison::of(runs)?;
     let caption = "The quantities that the runs have in common, with 95 % intervals where there are some. \
-                   The legend is what differs in their settings.";
+                   The legend is what differs in their settings, or the experiments where these differ.";
     let id = "figure-comparison";
     let image = render_inline(&comparison.figure(), 1.0, &format!("{id}-title"), &format!("Comparison. {caption}"))?;
     let of_key = |(k, key): (usize, &String)| {
@@ -166,6 +168,7 @@ fn comparison(runs: &[ReadRun]) -> Result<ComparisonView, ReportError> {
     Ok(ComparisonView {
         figure: FigureView { id: id.into(), name: "comparison".into(), caption: caption.into(), image },
         rows: comparison.rows(),
+        notes: comparison.notes(),
         settings: comparison.differences.keys.iter().enumerate().map(of_key).collect(),
         labels: comparison.labels,
     })

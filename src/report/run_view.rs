@@ -6,7 +6,7 @@ use super::{ReportError, loading, provenance};
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::{Check, CheckSection, Verdict};
 use crate::analysis::verdict_counts::VerdictCounts;
-use crate::record::{CHECKS, EXPERIMENT, FIGURES_ADVICE, Invocation, Manifest, RecordError, RunFolder};
+use crate::record::{CHECKS, FIGURES_ADVICE, Invocation, Manifest, RecordError, RunFolder, of_all};
 use crate::run::figures;
 use crate::study::REGISTRY;
 use serde::Serialize;
@@ -63,17 +63,15 @@ impl ReadRun {
     ///
     /// # Errors
     /// A run that is unfinished or of another format; a manifest or checks that are missing or damaged.
-    pub fn read(folder: RunFolder) -> Result<Self, ReportError> {
+    pub fn read(folder: RunFolder) -> Result<Self, RecordError> {
         folder.require_format(FIGURES_ADVICE)?;
         folder.require_complete()?;
         let manifest = folder.manifest()?;
-        let mut own: BTreeMap<String, String> = manifest.records.clone().unwrap_or_default();
-        own.retain(|name, _| name == CHECKS || name == EXPERIMENT);
-        folder.require_unaltered(&own)?;
+        folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))?;
         let checks: Vec<Check> = folder.read_json(CHECKS)?;
         if let Some(expected) = manifest.checks.filter(|&expected| expected != checks.len()) {
             let problem = format!("{} has {} checks, and the run has {expected}", CHECKS, checks.len());
-            return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem }.into());
+            return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem });
         }
         Ok(ReadRun { folder, manifest, checks })
     }
@@ -120,7 +118,7 @@ impl ReadRun {
 /// # Errors
 /// See [`ReadRun::read`].
 pub fn read_runs(folders: Vec<RunFolder>) -> Result<Vec<ReadRun>, ReportError> {
-    folders.into_iter().map(ReadRun::read).collect()
+    Ok(of_all(folders.into_iter().map(ReadRun::read))?)
 }
 
 /// What the joint level means, where several checks share it.

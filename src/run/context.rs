@@ -452,6 +452,8 @@ pub enum Report {
         folder: PathBuf,
         /// The checks of every study.
         checks: Vec<Check>,
+        /// Files of figures and of the report that were missing, and have been written again.
+        restored: Vec<PathBuf>,
     },
     /// A part of the run is complete, and others are to be computed.
     PartComplete {

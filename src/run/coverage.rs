@@ -14,7 +14,7 @@ use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
 use crate::config::AnyExperiment;
 use crate::ranks::SingleRank;
-use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart, differing_keys};
+use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart, differing_keys, require_place_of_run};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -130,6 +130,7 @@ fn header(experiment: &AnyExperiment, first_seed: u64) -> CoverageHeader {
 
 /// Opens the folder for a measurement.
 fn open(options: &CoverageOptions, header: &CoverageHeader) -> Result<RunFolder, RunError> {
+    require_place_of_run(&options.out)?;
     let folder = RunFolder::plain(&options.out);
     let path = || options.out.clone();
     let occupied = options.out.exists()

@@ -17,6 +17,8 @@ pub struct Curve {
     pub y: Axis,
     /// Its values, by ascending parameter.
     pub points: Vec<CurvePoint>,
+    /// What the number is, where its name does not say it: definition, unit, and when it is missing.
+    pub note: &'static str,
 }
 
 /// A value of a curve.
@@ -48,7 +50,18 @@ impl Curve {
     /// A curve of values without intervals.
     pub fn of_values(quantity: impl Into<String>, (x, y): (Axis, Axis), xs: &[f64], ys: &[f64]) -> Self {
         let points = xs.iter().zip(ys).map(|(&x, &y)| CurvePoint { x, y, interval: None }).collect();
-        Curve { quantity: quantity.into(), x, y, points }
+        Curve::new(quantity, (x, y), points)
+    }
+
+    /// A curve through points.
+    pub fn new(quantity: impl Into<String>, (x, y): (Axis, Axis), points: Vec<CurvePoint>) -> Self {
+        Curve { quantity: quantity.into(), x, y, points, note: "" }
+    }
+
+    /// The same with a note ([`Curve::note`]).
+    #[must_use]
+    pub fn noted(self, note: &'static str) -> Self {
+        Curve { note, ..self }
     }
 }
 
@@ -69,12 +82,11 @@ pub fn of_training(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
         let last = risk.shape()[2].saturating_sub(1);
         let of_width =
             |(v, &n): (usize, &f64)| CurvePoint::mean(n, risk.slice(ndarray::s![v, .., last]).iter().copied());
-        curves.push(Curve {
-            quantity: "risk of the networks at the horizon, mean over seeds".into(),
-            x: Axis::log2("width N"),
-            y: Axis::linear("R(f_{N})"),
-            points: group.values.iter().enumerate().map(of_width).collect(),
-        });
+        curves.push(Curve::new(
+            "risk of the networks at the horizon, mean over seeds",
+            (Axis::log2("width N"), Axis::linear("R(f_{N})")),
+            group.values.iter().enumerate().map(of_width).collect(),
+        ));
     }
     Ok(curves)
 }

@@ -27,16 +27,13 @@ use super::trajectory::{last_name, state_name};
 use crate::config::study::ExperimentKind;
 use crate::config::{AnyExperiment, Experiment, KeptStates, Route, from_resolved};
 use crate::dynamics::StopReason;
+use crate::number::plain;
 use crate::record::{Build, Checksums, LimitRun, OpenRequest, RecordError, RunFolder, SavedPart, differing_keys};
 use ndarray::Array2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-/// Largest number of trajectories that a note lists.
-const MAX_LISTED: usize = 6;
 
 /// Opens the folder of a complete run for its extension to the experiment `resolved` on the data files `sources`.
 ///
@@ -54,72 +51,6 @@ pub(super) fn open(options: &Options, resolved: &Value, sources: &Value) -> Resu
     };
     let (folder, manifest) = RunFolder::open_extension(&options.out, &request)?;
     Ok(OpenRun { folder, earlier: Some(manifest) })
-}
-
-/// The resolved experiment to which overrides of an extension apply: that of a complete run. Of an extension that is
-/// unfinished it is that of the run before, or the present one where there are no overrides.
-///
-/// # Errors
-/// A folder without a run; a run that is unfinished and is no extension.
-pub fn base_experiment(folder: &RunFolder, overrides: bool) -> Result<Value, RecordError> {
-    let manifest = folder.manifest()?;
-    match manifest.extends.last().filter(|_| folder.require_complete().is_err()) {
-        None => folder.require_complete().map(|()| manifest.experiment),
-        Some(earlier) => Ok(if overrides { earlier.clone() } else { manifest.experiment }),
-    }
-}
-
-/// Copies a complete run to another folder, which appears complete or not at all. Where the folder holds an extension
-/// that is unfinished, it is left as it is. Returns whether the run was copied.
-///
-/// # Errors
-/// A run that is unfinished, a folder that holds something else, files that cannot be read or written.
-pub fn copy(from: &RunFolder, to: &Path) -> Result<bool, RecordError> {
-    let io = |source| RecordError::Io { path: to.into(), source };
-    if let Ok(manifest) = RunFolder::existing(to).and_then(|folder| folder.manifest()) {
-        let unfinished = RunFolder::existing(to)?.require_complete().is_err();
-        if unfinished && !manifest.extends.is_empty() {
-            return Ok(false);
-        }
-        return Err(RecordError::Exists { path: to.into(), status: manifest.status });
-    }
-    if to.exists() && to.read_dir().map_err(io)?.next().is_some() {
-        return Err(RecordError::Foreign { path: to.into() });
-    }
-    from.require_complete()?;
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(io)?;
-    let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(io)?;
-    let copied = temporary.path().join("run");
-    copy_folder(from.path(), &copied).map_err(io)?;
-    std::fs::rename(&copied, to).map_err(io)?;
-    Ok(true)
-}
-
-/// Removes the folder to which [`copy`] has copied a run, where no extension of it has begun there.
-///
-/// # Errors
-/// A manifest that cannot be read, a folder that cannot be removed.
-pub fn remove_unused_copy(of: &RunFolder, at: &Path) -> Result<(), RecordError> {
-    if RunFolder::existing(at)?.manifest()? != of.manifest()? {
-        return Ok(());
-    }
-    std::fs::remove_dir_all(at).map_err(|source| RecordError::Io { path: at.into(), source })
-}
-
-/// Copies the files of a folder and of its sub-folders. Hidden files, as the lock is one, and checkpoints are left out.
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir(to)?;
-    for entry in from.read_dir()? {
-        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        let hidden = name.to_string_lossy().starts_with('.');
-        match entry.symlink_metadata()? {
-            about if about.is_dir() && name != "checkpoint" => copy_folder(&entry, &to.join(&name))?,
-            about if about.is_file() && !hidden => std::fs::copy(&entry, to.join(&name)).map(|_| ())?,
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// An experiment with its plan.
@@ -175,10 +106,15 @@ pub(super) fn prepare(
                 if run.is_limit() && !folder.file(&last_name(run)).exists() {
                     folder.remove(&state_name(run))?;
                 }
-                if run.is_limit() && context.shared.is_some_and(|shared| shared.place(problem, run).is_kept()) {
-                    read += 1;
-                    continue;
-                }
+                let kept = context.shared.filter(|_| run.is_limit()).map(|shared| shared.place(problem, run).kept());
+                let reason = match kept.transpose()? {
+                    Some(SavedPart::Found(())) => {
+                        read += 1;
+                        continue;
+                    }
+                    Some(SavedPart::Damaged(damage)) => format!("{reason}, and its kept solution is damaged: {damage}"),
+                    Some(SavedPart::Absent) | None => reason,
+                };
                 computed.entry(reason).or_default().push(&run.id);
             }
         }
@@ -191,13 +127,32 @@ pub(super) fn prepare(
             kept.len(),
             if read > 0 { format!(", {read} solutions of the limit are read") } else { String::new() }
         ));
-        for (reason, ids) in computed {
-            let listed = ids[..ids.len().min(MAX_LISTED)].join(", ");
-            let rest = if ids.len() > MAX_LISTED { ", ..." } else { "" };
-            note(format!("computed: {} ({listed}{rest}): {reason}", ids.len()));
+        for (reason, ids) in &computed {
+            note(format!("computed: {} ({}): {reason}", ids.len(), listed(ids)));
+        }
+        if kept.is_empty() && continued == 0 {
+            note("nothing is kept: every trajectory is computed again");
         }
     }
     Ok(kept)
+}
+
+/// Ids of trajectories; those that differ in a last number and follow each other as a range.
+fn listed(ids: &[&str]) -> String {
+    let split = |id: &str| -> Option<(String, u64)> {
+        let stem = id.trim_end_matches(|c: char| c.is_ascii_digit());
+        Some((stem.to_string(), id[stem.len()..].parse().ok()?))
+    };
+    let follows = |before: &str, after: &str| match (split(before), split(after)) {
+        (Some((stem, i)), Some((other, j))) => stem == other && i + 1 == j,
+        _ => false,
+    };
+    let ranges = ids.chunk_by(|before, after| follows(before, after));
+    let text = |range: &[&str]| match range {
+        [first, .., last] if range.len() > 2 => format!("{first} to {last}"),
+        _ => range.join(", "),
+    };
+    ranges.map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// The experiment of the manifest.
@@ -301,11 +256,7 @@ impl Extension<'_> {
         let diverged = matches!(end.stop, StopReason::Diverged { .. });
         let continues = longer && can_be_continued(run);
         if !(same_times || continues) {
-            return compute(if longer {
-                "the horizon is longer, and it cannot be continued: its path is not kept, or its method has a history"
-            } else {
-                "the recording times are others"
-            });
+            return compute(&if longer { obstacle(run) } else { self.other_times() });
         }
         let extended = || {
             let mut extended = Array2::from_elem((series.nrows(), times), f64::NAN);
@@ -334,6 +285,22 @@ impl Extension<'_> {
             Some(series) => Ok(TrajectoryDecision::Keep(KeptTrajectory { end: end.clone(), series })),
             None => compute("other measures were recorded"),
         }
+    }
+
+    /// How the recording times differ, with the number of records that would keep those of before.
+    fn other_times(&self) -> Reason {
+        let (before, now) = (&self.before.experiment.horizon, &self.now.experiment.horizon);
+        let records = now.time / before.interval();
+        let keeping = if now.time > before.time && (records - records.round()).abs() < 1e-9 {
+            format!("; horizon.records = {records:.0} would keep those of before")
+        } else {
+            String::new()
+        };
+        format!(
+            "the recording times are others, every {} and not every {}{keeping}",
+            plain(now.interval()),
+            plain(before.interval())
+        )
     }
 
     /// What is left of the state of a trajectory of the complete run; the reason where it was altered.
@@ -442,6 +409,19 @@ impl Extension<'_> {
     }
 }
 
+/// Why a trajectory cannot be continued to a longer horizon.
+fn obstacle(run: &Trajectory) -> Reason {
+    let method = run.integration.scheme.method;
+    let why = if run.route != Route::Particles {
+        format!("it is computed by {}, for the whole horizon at once", run.route)
+    } else if method.is_adaptive() {
+        format!("its method, {method}, chooses its steps from those before")
+    } else {
+        "its path, with which others are compared, is not kept".into()
+    };
+    format!("the horizon is longer, and it cannot be continued: {why}")
+}
+
 /// Whether studies or figures read the state of a trajectory.
 fn is_read(id: &str) -> bool {
     let read = [LimitRun::Reference, LimitRun::HalfParticles, LimitRun::TrainingStep];
@@ -475,4 +455,19 @@ fn tidy(folder: &RunFolder, plan: &Plan) -> Result<(), RunError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn every_id_is_listed() {
+        assert_eq!(
+            listed(&["n4-s0", "n4-s1", "n4-s2", "n8-s0", "n8-s1", "reference"]),
+            "n4-s0 to n4-s2, n8-s0, n8-s1, reference"
+        );
+        assert_eq!(listed(&["n4-s9", "n4-s10", "n4-s11", "n4-s13"]), "n4-s9 to n4-s11, n4-s13");
+        assert_eq!(listed(&["reference"]), "reference");
+    }
 }

@@ -70,7 +70,7 @@ pub(super) fn open(
             Ok(Opening::Open(open))
         }
         None if identity.is_empty() => {
-            Ok(Opening::Complete(Report::AlreadyComplete { folder: path, checks: Vec::new() }))
+            Ok(Opening::Complete(Report::AlreadyComplete { folder: path, checks: Vec::new(), restored: Vec::new() }))
         }
         None => {
             let folder = RunFolder::of_other_rank(&path, &identity)?;
@@ -147,9 +147,11 @@ fn open_first(
     });
     Ok(match opened? {
         Opened::Complete(folder, manifest) => {
-            folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))?;
-            folder.require_unaltered_states(manifest.states.as_ref().unwrap_or(&BTreeMap::new()))?;
-            Opening::Complete(Report::AlreadyComplete { folder: path.clone(), checks: folder.read_json(CHECKS)? })
+            let none = BTreeMap::new();
+            let (records, states) = (manifest.records.as_ref(), manifest.states.as_ref());
+            folder.require_unaltered_files(records.unwrap_or(&none), states.unwrap_or(&none))?;
+            let checks = folder.read_json(CHECKS)?;
+            Opening::Complete(Report::AlreadyComplete { folder: path.clone(), checks, restored: Vec::new() })
         }
         Opened::Fresh(folder) => {
             if options.resume && !options.quiet {

@@ -7,7 +7,7 @@
 
 use super::cost::ExchangeWork;
 use super::grid_limit::ATOMS;
-use super::memory_estimate::MemoryEstimate;
+use super::memory_estimate::{LargestStudy, MemoryEstimate};
 use super::planner::Planner;
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
 use crate::config::{BatchSize, Experiment, MemoryExcess, Route};
@@ -73,6 +73,8 @@ pub fn estimate_on(
         studies: studies as u64,
         largest_study,
         largest_networks: phases.key_of_networks(),
+        limit_of_sample: phases.is_of_sample(Phases::limits),
+        networks_of_sample: phases.is_of_sample(Phases::networks),
         figures: (FIGURES + phases.threads * FIGURE) as u64,
     }
 }
@@ -101,6 +103,12 @@ struct Phases<'a> {
 }
 
 impl Phases<'_> {
+    /// Whether a part is determined by the sample: whether half of it would need little more than half of the memory.
+    fn is_of_sample(&self, part: fn(&Self) -> f64) -> bool {
+        let sizes = TrainingSizes { samples: 0.5 * self.sizes.samples, ..self.sizes };
+        part(&Phases { sizes, test: 0.5 * self.test, ..*self }) < 0.6 * part(self)
+    }
+
     fn experiment(&self) -> &Experiment {
         self.sizes.experiment
     }
@@ -364,14 +372,17 @@ impl Phases<'_> {
         keys.into_iter().rev().max_by_key(|(width, _)| *width).map_or("widths.values", |(_, key)| key)
     }
 
-    /// The largest study, with its table and the keys that determine it.
-    fn studies(&self, registry: &'static Registry) -> (f64, Option<(&'static str, &'static [&'static str])>) {
+    /// The largest study, with the keys that determine it, and whether threads do.
+    fn studies(&self, registry: &'static Registry) -> (f64, Option<LargestStudy>) {
         let bytes = |memory: &StudyMemory| self.threads * memory.per_thread + memory.shared;
         let studies = studies_of(registry.training, self.experiment());
         let largest = studies
             .map(|(name, study)| (name, study.memory(self.sizes)))
             .max_by(|(_, a), (_, b)| bytes(a).total_cmp(&bytes(b)));
-        largest.map_or((0.0, None), |(name, memory)| (bytes(&memory), Some((name, memory.keys))))
+        largest.map_or((0.0, None), |(table, memory)| {
+            let of_threads = self.threads > 1.0 && self.threads * memory.per_thread > memory.shared;
+            (bytes(&memory), Some(LargestStudy { table, keys: memory.keys, of_threads }))
+        })
     }
 }
 

@@ -21,14 +21,43 @@ pub struct MemoryEstimate {
     pub networks: u64,
     /// The largest study.
     pub studies: u64,
-    /// The table and the keys that determine it.
+    /// What determines it.
     #[serde(skip)]
-    pub largest_study: Option<(&'static str, &'static [&'static str])>,
+    pub largest_study: Option<LargestStudy>,
     /// The key that determines the largest networks in training.
     #[serde(skip)]
     pub largest_networks: &'static str,
+    /// Whether the sample determines the memory of the limits.
+    #[serde(skip)]
+    pub limit_of_sample: bool,
+    /// Whether the sample determines the memory of the networks in training.
+    #[serde(skip)]
+    pub networks_of_sample: bool,
     /// Figures that are drawn at the same time.
     pub figures: u64,
+}
+
+/// What determines the memory of a study.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LargestStudy {
+    /// Its table.
+    pub table: &'static str,
+    /// The keys that determine the largest part of it, with their tables.
+    pub keys: &'static [&'static str],
+    /// Whether the larger part of it is needed by every thread.
+    pub of_threads: bool,
+}
+
+impl LargestStudy {
+    /// The first of its keys, and what reduces it.
+    fn advice(self) -> (String, String) {
+        let threads = if self.of_threads { ", or fewer threads" } else { "" };
+        match self.keys.split_last() {
+            None => (self.table.into(), format!("smaller widths, fewer records{threads}")),
+            Some((last, [])) => (last.to_string(), format!("a smaller {last}{threads}")),
+            Some((last, others)) => (others[0].into(), format!("smaller {} or {last}{threads}", others.join(", "))),
+        }
+    }
 }
 
 /// A purpose of memory, with what reduces it.
@@ -89,15 +118,7 @@ impl MemoryEstimate {
         };
         let sample = "a smaller population, as by population.limit";
         let limit = "fewer particles, fewer records (horizon.records) or precision = \"f32\"";
-        let (table, keys) = self.largest_study.unwrap_or_default();
-        let named: Vec<String> = keys.iter().map(|key| format!("{table}.{key}")).collect();
-        let (key, of_study) = match named.split_last() {
-            None => (table.to_string(), "smaller widths, fewer records or fewer threads".to_string()),
-            Some((last, [])) => (last.clone(), format!("a smaller {last}, or fewer threads")),
-            Some((last, others)) => {
-                (others[0].clone(), format!("smaller {} or {last}, or fewer threads", others.join(", ")))
-            }
-        };
+        let (key, of_study) = self.largest_study.map(LargestStudy::advice).unwrap_or_default();
         let batch = "smaller batches";
         let networks = if self.largest_networks == "dynamics.batch" { batch } else { "smaller widths" };
         let networks = format!("{networks}, fewer particles or precision = \"f32\"");
@@ -110,8 +131,16 @@ impl MemoryEstimate {
                 "fewer seeds, fewer records (horizon.records) or a smaller population",
             ),
             part("writing the samples", self.data, "population", sample),
-            part("limits", self.limit, "reference.particles", limit),
-            part("networks", self.networks, self.largest_networks, &networks),
+            if self.limit_of_sample {
+                part("limits", self.limit, "population", sample)
+            } else {
+                part("limits", self.limit, "reference.particles", limit)
+            },
+            if self.networks_of_sample && self.largest_networks != "dynamics.batch" {
+                part("networks", self.networks, "population", sample)
+            } else {
+                part("networks", self.networks, self.largest_networks, &networks)
+            },
             part("studies", self.studies, &key, &of_study),
             part("figures", self.figures, "horizon.records", "fewer records (horizon.records)"),
         ]

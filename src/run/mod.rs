@@ -7,7 +7,7 @@
 //! | [`curve`] | the main quantities of a run, by which runs are compared |
 //! | [`context`] | options, context, outcomes, errors, report |
 //! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
-//! | [`extend`], [`kept`], `results` | the extension of a complete run; what is kept, and where |
+//! | [`extend`], [`extension_folder`], [`kept`], `results` | the extension of a complete run, and its copy; what is kept, and where |
 //! | `lifecycle`, `invocation` | the parts common to all: opening the folder, the manifest, interruption, completion |
 //! | [`journal`], [`status`] | the progress in the run folder, and what it says in another process |
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
@@ -49,6 +49,7 @@ pub mod estimate;
 pub mod evaluation;
 pub mod export;
 pub mod extend;
+pub mod extension_folder;
 pub mod figures;
 pub mod fixed_point;
 pub mod grid_limit;

@@ -183,8 +183,28 @@ impl SharedLimit<'_> {
         format!("{}/{}", self.key, part.name.replace('/', "-"))
     }
 
+    /// Whether the limit is kept, and its files are as they were written; otherwise [`SharedLimit::fetch`] does nothing.
+    ///
+    /// # Errors
+    /// Files that are not accessible.
+    pub fn kept(&self) -> Result<SavedPart<()>, RecordError> {
+        let mut found = false;
+        for part in &self.files() {
+            let copy = self.copy(part);
+            match self.shared.folder.load_contents(&copy)? {
+                SavedPart::Found(_) => found = true,
+                SavedPart::Damaged(reason) => return Ok(SavedPart::Damaged(format!("{copy}: {reason}"))),
+                SavedPart::Absent if self.is_kept() || found => {
+                    return Ok(SavedPart::Damaged(format!("{copy}: it is missing")));
+                }
+                SavedPart::Absent => return Ok(SavedPart::Absent),
+            }
+        }
+        Ok(SavedPart::Found(()))
+    }
+
     /// Whether the limit is kept. Its files may be damaged.
-    pub fn is_kept(&self) -> bool {
+    fn is_kept(&self) -> bool {
         self.files().last().is_some_and(|part| self.shared.folder.file(&self.copy(part)).exists())
     }
 
@@ -202,8 +222,9 @@ impl SharedLimit<'_> {
         for part in &parts {
             match self.shared.folder.load_contents(&self.copy(part))? {
                 SavedPart::Found(bytes) => contents.push(bytes),
-                SavedPart::Absent => return Ok(()),
-                SavedPart::Damaged(_) => return Ok(self.shared.folder.remove(&self.key)?),
+                SavedPart::Absent if contents.is_empty() && !self.is_kept() => return Ok(()),
+                // What is left of it would stand in the way of keeping it again.
+                SavedPart::Absent | SavedPart::Damaged(_) => return Ok(self.shared.folder.remove(&self.key)?),
             }
         }
         let mut last_checkpoint = String::new();

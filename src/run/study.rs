@@ -123,6 +123,11 @@ impl<'a> TrainingSizes<'a> {
             scalar: if experiment.precision == Precision::F64 { 8.0 } else { 4.0 },
         }
     }
+
+    /// The largest width of the networks that is at most `most`; `None` where all are wider.
+    pub fn widest_up_to(&self, most: usize) -> Option<usize> {
+        self.experiment.widths.values.iter().copied().filter(|&width| width <= most).max()
+    }
 }
 
 /// The work of a study on trained networks, for the prediction of its time.
@@ -143,7 +148,7 @@ pub struct StudyMemory {
     pub per_thread: f64,
     /// Shared by all threads.
     pub shared: f64,
-    /// Keys of the study's table that determine the larger part of it, for messages.
+    /// The keys that determine the largest part of it, with their tables, for messages.
     pub keys: &'static [&'static str],
 }
 

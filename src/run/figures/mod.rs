@@ -58,10 +58,31 @@ pub(super) fn draw_at_end(
     folder: &RunFolder,
     registry: &'static Registry,
 ) -> Result<(Vec<PathBuf>, Vec<String>), FiguresError> {
+    draw_named(folder, registry, &[])
+}
+
+/// Draws the figures of a complete run of which a file is missing; returns their files. Others, which may have been drawn in
+/// another style since, are left as they are.
+///
+/// # Errors
+/// Those of [`draw`].
+pub fn draw_missing(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathBuf>, FiguresError> {
+    let file = |name: &str, format: &Format| folder.file(&format!("figures/{name}.{}", format.name()));
+    let missing = |name: &String| STANDARD.iter().any(|format| !file(name, format).exists());
+    let names: Vec<String> = of_run(folder, registry)?.into_iter().map(|(name, _)| name).filter(missing).collect();
+    if names.is_empty() { Ok(Vec::new()) } else { Ok(draw_named(folder, registry, &names)?.0) }
+}
+
+/// Draws the named figures, all where there are none, as [`draw_at_end`].
+fn draw_named(
+    folder: &RunFolder,
+    registry: &'static Registry,
+    names: &[String],
+) -> Result<(Vec<PathBuf>, Vec<String>), FiguresError> {
     let _timed = profile::region(WorkKind::Figures);
     let (out, mut style, mut warnings) = (folder.file("figures"), style_of_run(folder)?, Vec::new());
     let none = FigureStyle::default();
-    let drawing = Drawing { names: &[], style: &none, formats: &STANDARD, out: &out };
+    let drawing = Drawing { names, style: &none, formats: &STANDARD, out: &out };
     loop {
         match draw_in(folder, registry, &style, &drawing) {
             Err(FiguresError::NoSuchText { key, text }) => {

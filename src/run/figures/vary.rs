@@ -6,7 +6,7 @@ use super::labels::{number, parameter};
 use crate::analysis::trend::TrendLaw;
 use crate::analysis::trend_fit::{LineFit, Optimum};
 use crate::analysis::verdict::Verdict;
-use crate::figure::{Axis, Colour, Dash, Figure, FigureDescription, Legend, Mark, Marker, Panel, style, write};
+use crate::figure::{Axis, Colour, Dash, Figure, FigureDescription, Legend, Mark, Marker, Panel, Scale, style, write};
 use crate::record::{QuantityRecord, RunFolder, StatementRecord, VaryRecord};
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub fn figures(record: &VaryRecord) -> Vec<NamedFigure> {
         (name, Figure { about, ..figure })
     };
     let text = "Every quantity of the sweep against the varied key, with 95 % intervals, and the number of checks of each \
-                verdict.";
+                verdict. Lines and points of equal abscissae are displaced sideways.";
     let mut found = vec![titled("vary".into(), quantities(record), text)];
     let mut names: Vec<&str> = record.fits.iter().map(|fit| fit.figure.as_str()).collect();
     names.dedup();
@@ -111,13 +111,42 @@ fn quantities(record: &VaryRecord) -> Figure {
         }
     }
     let mut figure = Figure::double_column();
+    let mut left_out: Vec<String> = Vec::new();
     for name in names {
         let curves: Vec<&QuantityRecord> = record.quantities.iter().filter(|q| q.name == name).collect();
-        figure = figure.with(quantity_panel(&abscissa, &curves));
+        match without_values(&curves) {
+            Some(reason) => left_out.push(format!("{}: {reason}", curves[0].label)),
+            None => figure = figure.with(quantity_panel(&abscissa, &curves)),
+        }
     }
-    figure = figure.with(verdicts(record, &abscissa));
+    let panel = verdicts(record, &abscissa);
+    figure =
+        figure.with(left_out.into_iter().fold(panel, |panel, reason| panel.note(format!("no panel for {reason}"))));
     figure.height_in *= figure.panels.len().div_ceil(figure.columns.max(1)) as f64;
     figure
+}
+
+/// Why a quantity has no value at any point; `None` where it has one.
+fn without_values(curves: &[&QuantityRecord]) -> Option<String> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    if points().any(|point| point.value.is_finite()) {
+        return None;
+    }
+    Some(points().find_map(|point| point.reason.clone()).unwrap_or_else(|| "no value is finite".into()))
+}
+
+/// Part of the axis by which neighbouring lines are displaced, so that their intervals do not lie over each other.
+const DISPLACEMENT: f64 = 0.012;
+
+/// The abscissae `x` of line `line` of `count`, displaced along an axis over `all`.
+fn displaced(x: &[f64], (line, count): (usize, usize), axis: &Axis, all: &[f64]) -> Vec<f64> {
+    let (low, high) = all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+    let part = DISPLACEMENT * (line as f64 - 0.5 * (count as f64 - 1.0));
+    let moved = |&v: &f64| match axis.scale {
+        Scale::Linear => v + part * (high - low),
+        Scale::Log10 | Scale::Log2 => v * (high / low).powf(part),
+    };
+    x.iter().map(moved).collect()
 }
 
 /// A quantity against the varied key: a line for every width, or, where other keys vary too, for every combination of their
@@ -127,7 +156,9 @@ fn quantity_panel(abscissa: &Abscissa, curves: &[&QuantityRecord]) -> Panel {
     let shown = if several { &curves[curves.len() - 1..] } else { curves };
     let values = || shown.iter().flat_map(|curve| curve.points.iter().map(|point| point.value));
     let y = if shown[0].positive { axis(&shown[0].label, values()) } else { Axis::linear(&shown[0].label) };
-    let mut panel = Panel::new(axis(&abscissa.label, abscissa.x.iter().copied()), y).legend(Legend::Automatic);
+    let x_axis = axis(&abscissa.label, abscissa.x.iter().copied());
+    let mut panel = Panel::new(x_axis.clone(), y).legend(Legend::Automatic);
+    let count = shown.len().max(abscissa.lines.len());
     for (c, curve) in shown.iter().enumerate() {
         for (l, (line, points)) in abscissa.lines.iter().enumerate() {
             let (own, marker, _) = style::series(if several { l } else { 0 });
@@ -136,6 +167,7 @@ fn quantity_panel(abscissa: &Abscissa, curves: &[&QuantityRecord]) -> Panel {
             let label = [Some(line.clone()).filter(|line| !line.is_empty()), width];
             let label: Vec<String> = label.into_iter().flatten().collect();
             let x: Vec<f64> = points.iter().map(|&i| abscissa.x[i]).collect();
+            let x = displaced(&x, (c.max(l), count), &x_axis, &abscissa.x);
             let y: Vec<f64> = points.iter().map(|&i| curve.points[i].value).collect();
             let ends = points.iter().map(|&i| {
                 let point = &curve.points[i];
@@ -147,25 +179,25 @@ fn quantity_panel(abscissa: &Abscissa, curves: &[&QuantityRecord]) -> Panel {
             panel = panel.with(if label.is_empty() { line } else { line.label(label.join(", ")) }).with(dots);
         }
     }
-    let reason = shown.iter().flat_map(|curve| &curve.points).find_map(|point| point.reason.clone());
-    match reason {
-        Some(reason) => panel.if_empty(reason),
-        None => panel,
-    }
+    panel
 }
 
 /// The number of checks of each verdict at every point.
 fn verdicts(record: &VaryRecord, abscissa: &Abscissa) -> Panel {
-    let mut panel =
-        Panel::new(axis(&abscissa.label, abscissa.x.iter().copied()), Axis::linear("checks")).legend(Legend::Automatic);
-    for (verdict, name, marker, colour) in [
+    let x_axis = axis(&abscissa.label, abscissa.x.iter().copied());
+    let mut panel = Panel::new(x_axis.clone(), Axis::linear("checks").counts()).legend(Legend::Automatic);
+    for (line, (verdict, name, marker, colour)) in [
         (Verdict::Holds, "hold", Marker::Circle, 0),
         (Verdict::Fails, "fail", Marker::Triangle, 1),
         (Verdict::NotResolved, "not resolved", Marker::Square, 2),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let count = |i: usize| record.points[i].checks.iter().filter(|check| check.verdict == verdict).count() as f64;
         let y = (0..record.points.len()).map(count).collect();
-        panel = panel.with(Mark::points(abscissa.x.clone(), y, Colour::Series(colour), marker).label(name));
+        let x = displaced(&abscissa.x, (line, 3), &x_axis, &abscissa.x);
+        panel = panel.with(Mark::points(x, y, Colour::Series(colour), marker).label(name));
     }
     panel
 }
@@ -262,9 +294,11 @@ fn curves(record: &VaryRecord, fit: &StatementRecord) -> Panel {
     let words = label(record, &fit.quantity);
     let (all_x, all_y) = (points.iter().map(|point| point.x), points.iter().map(|point| point.value));
     let mut panel = Panel::new(axis(&fit.over, all_x), axis(words, all_y)).title(title(fit)).legend(Legend::Automatic);
+    let all: Vec<f64> = points.iter().map(|point| point.x).collect();
     for (w, width) in widths.iter().enumerate() {
         let own: Vec<_> = points.iter().filter(|point| point.width == *width).collect();
         let x: Vec<f64> = own.iter().map(|point| point.x).collect();
+        let x = displaced(&x, (w, widths.len()), &panel.x, &all);
         let y: Vec<f64> = own.iter().map(|point| point.value).collect();
         let ends = own.iter().map(|point| point.interval.unwrap_or((point.value, point.value))).collect();
         let colour = style::ramp(w, widths.len());

@@ -5,7 +5,9 @@ use super::super::shard::{Part, PartError, Shard};
 use super::points::point_folder;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Combine, Varied};
-use crate::record::{Build, CHECKS, FORMAT, REPORT, RecordError, RunFolder, SWEEP, Status, lock_folder};
+use crate::record::{
+    Build, CHECKS, FORMAT, REPORT, RecordError, RunFolder, SWEEP, Status, lock_folder, of_all, require_place_of_run,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -56,6 +58,7 @@ impl SweepFolder {
     /// that is not begun, or has other points.
     pub fn open(varied: &Varied<AnyExperiment>, options: &Options, part: Part) -> Result<Self, RunError> {
         let path = &options.out;
+        require_place_of_run(path)?;
         if part == Part::Finish {
             begun(varied, path)?;
         }
@@ -162,10 +165,8 @@ pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
         let (version, found) = (format!("version {}", header.build), u64::from(header.format));
         return Err(RecordError::Format { path: path.into(), version, found, advice: crate::record::FIGURES_ADVICE });
     }
-    folder.require_unaltered(&header.records.unwrap_or_default())?;
-    for name in &header.points {
-        let point = RunFolder::plain(&folder.file(&point_folder(name)));
-        point.verified_checks()?;
-    }
+    let own = folder.require_unaltered(&header.records.unwrap_or_default());
+    let point = |name: &String| RunFolder::plain(&folder.file(&point_folder(name))).verified_checks().map(|_| ());
+    of_all(std::iter::once(own).chain(header.points.iter().map(point)))?;
     Ok(folder)
 }

@@ -124,6 +124,9 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
     Some(panel)
 }
 
+/// The entry of the first passages of the limit; the shared legend has one of its risk.
+const OF_LIMIT: &str = "of the limit";
+
 /// First passage times against the width, as means with 95 % intervals over the networks that reach the level, with
 /// those of the limit.
 fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
@@ -142,7 +145,7 @@ fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
         let level = level.map_or_else(String::new, |level| format!(", R = {level}"));
         let points = Mark::points(widths.clone(), mean, colour, marker).error(ends);
         panel = panel.with(points.label(format!("{fraction}{level}")));
-        limits.push(Mark::horizontal(arrays.limit_passage[l], colour, Dash::Dotted).label("limit"));
+        limits.push(Mark::horizontal(arrays.limit_passage[l], colour, Dash::Dotted).label(OF_LIMIT));
     }
     panel.marks.extend(limits);
     let missing = arrays.passage.iter().filter(|time| !time.is_finite()).count();
@@ -214,7 +217,8 @@ mod tests {
             passage,
         };
         let panel = passages(&record, &arrays);
-        let mut labels: Vec<&str> = panel.marks.iter().filter_map(Mark::label_text).filter(|l| *l != "limit").collect();
+        let mut labels: Vec<&str> =
+            panel.marks.iter().filter_map(Mark::label_text).filter(|l| *l != OF_LIMIT).collect();
         assert_eq!(labels[2], "0.1");
         assert!(labels[0].ends_with("R = 2.131×10^{−5}") && labels[1].ends_with("R = 2.132×10^{−5}"), "{labels:?}");
         labels.dedup();

@@ -21,12 +21,11 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
             let of_seeds = |(m, &kept): (usize, &f64)| {
                 CurvePoint::mean(kept, changes.change_mean.slice(s![w, .., m]).iter().copied())
             };
-            curves.push(Curve {
-                quantity: format!("dropout{layers}, N = {n}: loss added by random sets"),
-                x: Axis::log2("neurons kept M"),
-                y: Axis::log10("E_{A} R(f_{A}) − R(f_{N})"),
-                points: arrays.kept.iter().enumerate().map(of_seeds).collect(),
-            });
+            curves.push(Curve::new(
+                format!("dropout{layers}, N = {n}: loss added by random sets"),
+                (Axis::log2("neurons kept M"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})")),
+                arrays.kept.iter().enumerate().map(of_seeds).collect(),
+            ));
         }
     }
     Ok(curves)

@@ -43,17 +43,19 @@ impl Study<Experiment> for Dropout {
         let draws = self.draws as f64 * (5.0 + 0.5 * layers + 3.0 * counts);
         let chunk = 64.0 * (3.0 * layers + sizes.inputs);
         // Greedy choice: activations and their inputs, and inner products.
-        let greedy =
-            sizes.network.hidden_layers(widest.min(self.greedy_up_to)).iter().map(|&n| n as f64).fold(0.0, f64::max);
+        let neurons = |width: usize| sizes.network.hidden_layers(width).iter().map(|&n| n as f64).fold(0.0, f64::max);
+        let greedy = sizes.widest_up_to(self.greedy_up_to).map_or(0.0, neurons);
         let choice = 2.0 * greedy * sizes.samples + 2.0 * greedy * greedy;
         let per_thread = 8.0 * (draws + 2.0 * chunk + choice + 6.0 * sizes.network.state_len_f64(widest));
         // The inputs and labels of the whole sample, and the changes of all networks with the copies of their record.
         let networks = (e.widths.values.len() * e.widths.seeds) as f64;
         let shared = 8.0 * (sizes.samples * (sizes.inputs + sizes.outputs) + 4.0 * 7.0 * networks * counts);
         let keys = StudyMemory::keys_of_largest(&[
-            (draws, &["draws", "kept"]),
-            (choice, &["greedy_up_to"]),
-            (6.0 * sizes.network.state_len_f64(widest), &[]),
+            (draws, &["dropout.draws", "dropout.kept"]),
+            (choice, &["dropout.greedy_up_to"]),
+            (2.0 * chunk + 6.0 * sizes.network.state_len_f64(widest), &["widths.values"]),
+            (sizes.samples * (sizes.inputs + sizes.outputs), &["population"]),
+            (28.0 * networks * counts, &["widths.seeds", "dropout.kept"]),
         ]);
         StudyMemory { per_thread, shared, keys }
     }

@@ -17,11 +17,12 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
     let curve = |record| {
         let (measure, fit) = (measure(record)?, record.fit.as_ref()?);
         let point = |p: &crate::analysis::fit::DataPoint| CurvePoint { x: p.x, y: p.y, interval: p.interval };
-        (measure != Measure::CouplingMax).then(|| Curve {
-            quantity: format!("gap of {}", title(measure, Some(fit.statistic))),
-            x: Axis::log10("effective width 1 / (1/N − 1/M)"),
-            y: Axis::log10(label(measure, Some(fit.statistic))),
-            points: fit.points.iter().map(point).collect(),
+        (measure != Measure::CouplingMax).then(|| {
+            Curve::new(
+                format!("gap of {}", title(measure, Some(fit.statistic))),
+                (Axis::log10("effective width 1 / (1/N − 1/M)"), Axis::log10(label(measure, Some(fit.statistic)))),
+                fit.points.iter().map(point).collect(),
+            )
         })
     };
     Ok(of_widths.filter_map(curve).collect())

@@ -41,7 +41,7 @@ impl Study<Experiment> for Gap {
         // A statistic of every value in every resample, and the slopes, sorted.
         let values = sizes.experiment.widths.values.len() as f64;
         let shared = self.resamples as f64 * 8.0 * (values + 3.0);
-        StudyMemory { shared, keys: &["resamples"], ..StudyMemory::default() }
+        StudyMemory { shared, keys: &["gap.resamples"], ..StudyMemory::default() }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -32,12 +32,11 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
             let points: Vec<CurvePoint> = arrays.kept.iter().enumerate().map(added).collect();
             // Networks that are wide are not eliminated.
             if points.iter().any(|point| point.y.is_finite()) {
-                curves.push(Curve {
-                    quantity: format!("neurons kept of N = {neurons}: loss added by {rule}"),
-                    x: Axis::log2("neurons kept M").counts(),
-                    y: Axis::log10("loss less that of all N"),
+                curves.push(Curve::new(
+                    format!("neurons kept of N = {neurons}: loss added by {rule}"),
+                    (Axis::log2("neurons kept M").counts(), Axis::log10("loss less that of all N")),
                     points,
-                });
+                ));
             }
         }
     }

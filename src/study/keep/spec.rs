@@ -63,7 +63,7 @@ impl Study<Experiment> for Keep {
         let network = 2.0 * 64.0 * (3.0 * layers + sizes.inputs) + 6.0 * sizes.network.state_len_f64(widest);
         // Activations, and once more while they are computed; the moment, its factor and inverse, the eliminated inverse and
         // the next one, and the columns that are pending.
-        let n = last(widest.min(self.eliminate_up_to));
+        let n = sizes.widest_up_to(self.eliminate_up_to).map_or(0.0, last);
         let surgeon = 2.0 * n * sizes.samples + 4.75 * n * n;
         // The limit: its parameters in a few forms, activations of a chunk.
         let particles = e.reference.particles;
@@ -71,7 +71,14 @@ impl Study<Experiment> for Keep {
         let networks = (e.widths.values.len() * e.widths.seeds) as f64;
         let shared = sizes.samples * (sizes.inputs + sizes.outputs) + 4.0 * 14.0 * networks * counts;
         let per_thread = (draws + network + surgeon).max(limit);
-        let keys = StudyMemory::keys_of_largest(&[(draws, &["draws"]), (surgeon, &["eliminate_up_to"])]);
+        let keys = StudyMemory::keys_of_largest(&[
+            (draws, &["keep.draws"]),
+            (network, &["widths.values"]),
+            (surgeon, &["keep.eliminate_up_to"]),
+            (limit, &["reference.particles"]),
+            (sizes.samples * (sizes.inputs + sizes.outputs), &["population"]),
+            (56.0 * networks * counts, &["widths.seeds", "keep.kept"]),
+        ]);
         StudyMemory { per_thread: 8.0 * per_thread, shared: 8.0 * shared, keys }
     }
 

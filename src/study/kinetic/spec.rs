@@ -119,9 +119,9 @@ impl Study<Experiment> for Kinetic {
         let histories = 8.0 * steps * (15.0 + 8.0 * self.frictions.len() as f64);
         let of_cloud = pass + 8.0 * (cloud + observed);
         let keys = StudyMemory::keys_of_largest(&[
-            (grid - energies, &["nodes"]),
-            (energies + histories, &["step"]),
-            (of_cloud, &["particles"]),
+            (grid - energies, &["kinetic.nodes"]),
+            (energies + histories, &["kinetic.step"]),
+            (of_cloud, &["kinetic.particles"]),
         ]);
         StudyMemory { per_thread: grid.max(of_cloud), shared: densities + histories, keys }
     }

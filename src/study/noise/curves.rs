@@ -16,12 +16,11 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
     let arrays = NoiseArrays::read(folder, &RecoveryRecord::read(folder)?.methods)?;
     let curve = |name: &str, errors: &Array2<f64>| {
         let ratios = arrays.snr_db.iter().zip(errors.rows());
-        Curve {
-            quantity: format!("error of {name} under noise, median over problems"),
-            x: Axis::linear("signal to noise ratio, dB"),
-            y: Axis::log10("relative error |w − w*| / |w*|"),
-            points: ratios.map(|(&snr, row)| CurvePoint::median(snr, row.iter().copied())).collect(),
-        }
+        Curve::new(
+            format!("error of {name} under noise, median over problems"),
+            (Axis::linear("signal to noise ratio, dB"), Axis::log10("relative error |w − w*| / |w*|")),
+            ratios.map(|(&snr, row)| CurvePoint::median(snr, row.iter().copied())).collect(),
+        )
     };
     let methods = arrays.methods.iter().map(|(method, errors)| curve(method, errors));
     Ok(methods.chain([curve("least squares on the true support", &arrays.oracle)]).collect())

@@ -19,12 +19,11 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
             let chosen = pairs.filter(|(pair, _)| pair.width == n && pair.variant.is_none());
             CurvePoint::mean(n as f64, chosen.map(|(_, &barrier)| barrier))
         };
-        Curve {
-            quantity: format!("barrier of the path '{}', mean over pairs", kind.name()),
-            x: Axis::log2("width N"),
-            y: Axis::log10("barrier"),
-            points: record.widths.iter().map(of_width).collect(),
-        }
+        Curve::new(
+            format!("barrier of the path '{}', mean over pairs", kind.name()),
+            (Axis::log2("width N"), Axis::log10("barrier")),
+            record.widths.iter().map(of_width).collect(),
+        )
     };
     Ok(arrays.kinds.iter().map(curve).collect())
 }

@@ -114,29 +114,33 @@ impl Study<Experiment> for Paths {
         let e = sizes.experiment;
         let widest = e.widths.largest();
         // The waypoints of both constructive paths and interpolated points; predictions with their copies.
-        let states = 20.0 * sizes.network.state_len_f64(widest) + 3.0 * sizes.samples * sizes.outputs;
+        let (parameters, predictions) =
+            (20.0 * sizes.network.state_len_f64(widest), 3.0 * sizes.samples * sizes.outputs);
         // Activations of both networks, the costs, and the inner products of a few rows.
         let neurons = |width: usize| sizes.network.hidden_layers(width).iter().map(|&n| n as f64).fold(0.0, f64::max);
-        let matched = neurons(widest.min(self.match_up_to));
+        let matched = sizes.widest_up_to(self.match_up_to).map_or(0.0, neurons);
         let matching = 3.0 * matched * sizes.samples + matched * matched + 200.0 * matched;
-        let curve = self.bezier.as_ref().map_or(0.0, |bezier| {
+        let curve = |bezier: &Bezier, width: usize| {
             let samples = if let BatchSize::Size(size) = bezier.batch { size as f64 } else { sizes.samples };
-            let pass = sizes.network.work_bytes(widest.min(1 << 28), (samples as usize).min(1 << 28), 8) / 8.0;
-            pass + 8.0 * sizes.network.state_len_f64(widest) + samples * (sizes.inputs + sizes.outputs)
-        });
+            let pass = sizes.network.work_bytes(width.min(1 << 28), (samples as usize).min(1 << 28), 8) / 8.0;
+            pass + 8.0 * sizes.network.state_len_f64(width) + samples * (sizes.inputs + sizes.outputs)
+        };
+        let learned = self.bezier.as_ref().and_then(|bezier| Some((bezier, sizes.widest_up_to(bezier.up_to)?)));
+        let curve = learned.map_or(0.0, |(bezier, width)| curve(bezier, width));
         // Loss and accuracies at every point of every kind of path of every pair, with the copies of their record and
         // the text of the checkpoint.
         let points = path_structure(sizes.network).segments as f64 * (self.points as f64 - 1.0) + 1.0;
         let pairs = self.pairs as f64 * (e.widths.values.len() + self.variants.len()) as f64;
         let profiles = PathKind::ALL.len() as f64 * points * 3.0;
         StudyMemory {
-            per_thread: 8.0 * (states + matching.max(curve)) + profiles * TEXT,
+            per_thread: 8.0 * (parameters + predictions + matching.max(curve)) + profiles * TEXT,
             shared: 8.0 * 5.0 * pairs * profiles,
             keys: StudyMemory::keys_of_largest(&[
-                (states, &[]),
-                (matching, &["match_up_to"]),
-                (curve, &["bezier.up_to", "bezier.batch"]),
-                ((5.0 * pairs + TEXT / 8.0) * profiles, &["points", "pairs"]),
+                (parameters, &["widths.values"]),
+                (predictions, &["population"]),
+                (matching, &["paths.match_up_to"]),
+                (curve, &["paths.bezier.up_to", "paths.bezier.batch"]),
+                ((5.0 * pairs + TEXT / 8.0) * profiles, &["paths.points", "paths.pairs"]),
             ]),
         }
     }

@@ -55,7 +55,7 @@ impl Study<Experiment> for Picard {
         };
         let each = trajectories + pass + particles;
         let shared = first.map(|windows| iteration(windows) + each).sum();
-        StudyMemory { shared, keys: &["particles", "windows"], ..StudyMemory::default() }
+        StudyMemory { shared, keys: &["picard.particles", "picard.windows"], ..StudyMemory::default() }
     }
 
     fn has_tasks(&self) -> bool {

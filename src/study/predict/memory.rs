@@ -36,11 +36,11 @@ impl Predict {
         let shared = 8.0 * (1.5 * (tangent + modes + terms.sum()) + 2.0 * (fields + partial + laws));
         let of_networks = self.networks_memory(sizes);
         let keys = StudyMemory::keys_of_largest(&[
-            (12.0 * (tangent + modes) + 16.0 * fields, &["particles", "modes", "columns"]),
-            (12.0 * terms.noise, &["particles", "batch_columns"]),
-            (12.0 * terms.draws + 16.0 * laws, &["draws", "widths"]),
-            (12.0 * terms.paths, &["particles"]),
-            (of_networks, &["control_starts"]),
+            (12.0 * (tangent + modes) + 16.0 * fields, &["predict.particles", "predict.modes", "predict.columns"]),
+            (12.0 * terms.noise, &["predict.particles", "predict.batch_columns"]),
+            (12.0 * terms.draws + 16.0 * laws, &["predict.draws", "predict.widths"]),
+            (12.0 * terms.paths, &["predict.particles"]),
+            (of_networks, &["predict.control_starts"]),
         ]);
         let shared = shared + self.grid_memory(sizes) + of_networks;
         // Features of a few tiles of 64 samples.
@@ -62,7 +62,11 @@ impl Predict {
         let shared = 8.0 * (1.5 * (2.0 * records * state + columns + 32.0 * records * neurons) + 2.0 * fields);
         let run = state * (records * layers + 8.0) + rows * (records * 2.0_f64.powf(layers) + 8.0);
         let hidden = 4.0 * neurons * sizes.samples * sizes.outputs;
-        StudyMemory { per_thread: 8.0 * (run + hidden), shared, keys: &["particles", "modes", "columns"] }
+        StudyMemory {
+            per_thread: 8.0 * (run + hidden),
+            shared,
+            keys: &["predict.particles", "predict.modes", "predict.columns"],
+        }
     }
 
     /// The solutions on the grid with all and with half of the nodes, and their predictions at every step.

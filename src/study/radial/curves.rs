@@ -27,8 +27,7 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
     if let Some(networks) = &arrays.network_risk {
         let columns = times.iter().zip(networks.columns());
         let points = columns.map(|(&t, risks)| CurvePoint::mean(t, risks.iter().copied())).collect();
-        let quantity = "risk of the widest networks, mean over seeds".into();
-        curves.push(Curve { quantity, x: axes().0, y: axes().1, points });
+        curves.push(Curve::new("risk of the widest networks, mean over seeds", axes(), points));
     }
     Ok(curves)
 }

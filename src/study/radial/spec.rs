@@ -41,7 +41,11 @@ impl Study<Experiment> for RadialReduction {
         let batch = if let BatchSize::Size(size) = e.dynamics.batch { size as f64 } else { sizes.samples };
         let pass = sizes.network.work_bytes(e.widths.largest().min(1 << 28), (batch as usize).min(1 << 28), 8);
         let particles = 8.0 * 20.0 * self.particles as f64;
-        let keys = StudyMemory::keys_of_largest(&[(grid.max(network + pass), &[]), (particles, &["particles"])]);
+        let keys = StudyMemory::keys_of_largest(&[
+            (grid, &["reference.grid.nodes"]),
+            (network + pass, &["widths.values"]),
+            (particles, &["radial.particles"]),
+        ]);
         StudyMemory { per_thread: grid.max(network + pass).max(particles), shared: 0.0, keys }
     }
 

@@ -17,12 +17,11 @@ pub(super) fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
         let iterations = arrays.iterations.iter().zip(own.error.columns());
         let median =
             |(&t, errors): (&f64, ndarray::ArrayView1<f64>)| CurvePoint::median(t + 1.0, errors.iter().copied());
-        Curve {
-            quantity: format!("error of {method}, median over problems"),
-            x: Axis::log10("iteration + 1"),
-            y: Axis::log10("relative error |w − w*| / |w*|"),
-            points: iterations.map(median).collect(),
-        }
+        Curve::new(
+            format!("error of {method}, median over problems"),
+            (Axis::log10("iteration + 1"), Axis::log10("relative error |w − w*| / |w*|")),
+            iterations.map(median).collect(),
+        )
     };
     Ok(arrays.methods.iter().map(curve).collect())
 }
