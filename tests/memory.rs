@@ -95,14 +95,12 @@ fn advice_is_about_the_largest_part() {
             &["widths.values=[2000000]", "reference.particles=0", "dropout={greedy_up_to=2000000}"],
             "dropout.greedy_up_to",
         ),
-        (&["dropout={draws=100000000000}"], "dropout.draws"),
         (&["reference.particles=4000000000"], "particles"),
         (&["population.size=100000000000"], "population"),
-        (&["widths.seeds=900000", "horizon.records=32768", "reference.particles=7200000"], "seeds"),
     ] {
         let Err(error) = parse(TINY, set) else { panic!("{set:?} is accepted") };
         let message = error.to_string();
-        let Some((_, advised)) = message.rsplit_once("): expected ") else { continue };
+        let Some((_, advised)) = message.rsplit_once("): expected ") else { panic!("{set:?}: {message}") };
         assert!(advised.contains(advice), "{set:?}: {message}");
     }
 }
