@@ -25,6 +25,8 @@ const A: [[f64; 6]; 6] = [
     [9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0, 0.0],
     [35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
 ];
+/// Times of the stages after the first, in steps.
+const FRACTIONS: [f64; 6] = [0.2, 0.3, 0.8, 8.0 / 9.0, 1.0, 1.0];
 /// Difference between the solutions of order 5 and 4.
 const E: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
@@ -154,14 +156,14 @@ impl<R: Real> DormandPrince<R> {
     /// Evaluates the other six stages of a step of length h and leaves the candidate in `self.stage`; returns the loss
     /// there.
     fn stages(&mut self, force: &mut dyn Force<R>, state: &mut State<R>, h: f64) -> f64 {
-        let (flow, time) = (self.flow, StageTime::start(state.step));
+        let (flow, step) = (self.flow, state.step);
         self.stage.combine(state, &[(h * A[0][0], &self.k[0])]);
         let mut loss = f64::NAN;
         for i in 1..self.k.len() {
             let update = |arrays: &mut [&mut [R]], gradient: &[R]| finish_stage(flow, i, h, arrays, gradient);
             // The last stage is that of the solution, which no stage follows.
-            let next = (i < A.len()).then_some((STAGE_PARAMETERS, time));
-            let request = StageUpdate { time, at: STAGE_PARAMETERS, next, update: &update };
+            let next = (i < A.len()).then(|| (STAGE_PARAMETERS, stage_time(step, i + 1)));
+            let request = StageUpdate { time: stage_time(step, i), at: STAGE_PARAMETERS, next, update: &update };
             let State { theta, momentum, .. } = &mut *state;
             let mut arrays: Vec<&mut [R]> = vec![theta, momentum, &mut self.stage.theta, &mut self.stage.momentum];
             arrays.extend(self.k.iter_mut().flat_map(|k| [&mut k.theta[..], &mut k.momentum[..]]));
@@ -173,13 +175,18 @@ impl<R: Real> DormandPrince<R> {
     /// The same for one stage, by separate passes over the state.
     fn plain_stage(&mut self, force: &mut dyn Force<R>, state: &State<R>, i: usize, h: f64) -> f64 {
         let (done, rest) = self.k.split_at_mut(i);
-        let loss = self.flow.velocity(force, StageTime::start(state.step), &self.stage, &mut rest[0]);
+        let loss = self.flow.velocity(force, stage_time(state.step, i), &self.stage, &mut rest[0]);
         if let Some(row) = A.get(i) {
             let terms: Vec<_> = row.iter().zip(done.iter().chain(&rest[..1])).map(|(a, k)| (h * a, k)).collect();
             self.stage.combine(state, &terms);
         }
         loss
     }
+}
+
+/// The time of stage `i`, at least 1.
+fn stage_time(step: u64, i: usize) -> StageTime {
+    StageTime { step, fraction: FRACTIONS[i - 1] }
 }
 
 /// Ends stage `i` in ranges of the arrays: writes its velocity and moves to the next stage. The arrays are those of the

@@ -24,6 +24,10 @@ impl<R: Real> GradientDescent<R> {
 }
 
 impl<R: Real> Integrator<R> for GradientDescent<R> {
+    fn starts_with_gradient(&self) -> bool {
+        true
+    }
+
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, temperature, .. } = self.motion;
         let noise_scale = (2.0 * temperature * eps).sqrt();

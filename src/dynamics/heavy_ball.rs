@@ -29,6 +29,10 @@ impl<R: Real> HeavyBall<R> {
 }
 
 impl<R: Real> Integrator<R> for HeavyBall<R> {
+    fn starts_with_gradient(&self) -> bool {
+        true
+    }
+
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, friction, temperature, .. } = self.motion;
         let kick = StepCoefficients {

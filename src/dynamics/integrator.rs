@@ -18,6 +18,12 @@ pub trait Integrator<R>: Send {
     /// where the step failed.
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64;
 
+    /// Whether the first gradient of a step is that at its start and is not kept from the step before:
+    /// [`super::TimeLoop`] offers the force to a record of that state only then.
+    fn starts_with_gradient(&self) -> bool {
+        false
+    }
+
     /// Writes the state at `time`, inside the step that ended at `state`, into `out` and returns true. Methods of fixed
     /// step have no dense output: their recording times are ends of steps, and they return false.
     fn interpolate(&self, _time: f64, _state: &State<R>, _out: &mut State<R>) -> bool {

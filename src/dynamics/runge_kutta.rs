@@ -112,6 +112,10 @@ impl<R: Real> StageStep<R> {
 }
 
 impl<R: Real> Integrator<R> for RungeKutta4<R> {
+    fn starts_with_gradient(&self) -> bool {
+        true
+    }
+
     fn step(&mut self, force: &mut dyn Force<R>, _noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let (flow, mut loss) = (self.flow, f64::NAN);
         for (index, MethodStage { time, .. }) in STAGES.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The time loop: recording times, checkpoints and stopping criteria of every simulation.
 
-use super::{Force, Simulation, State};
+use super::{Force, Integrator, Simulation, State};
 use crate::compute::Real;
 use crate::number;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub trait Observer<R> {
 
     /// Called once per recording time, in order, with its index and the state there. Returns the risk, which the limit
     /// of [`TimeLoop::diverged_above`] is compared with; without a limit the value is not used. `force` is that of the
-    /// simulation, for [`Force::predictions_at`]; there is none for a state by dense output, which is not that of a step.
+    /// simulation, for [`Force::predictions_at`], where the next step begins with its gradient at this state.
     fn record(&mut self, index: usize, state: &State<R>, force: Option<&mut dyn Force<R>>) -> f64;
 
     /// Saves what is needed to resume: the state, [`super::Integrator::memory`] and the index of the next record.
@@ -71,6 +71,11 @@ impl<R, F: FnMut(usize, &State<R>) -> f64> Observer<R> for F {
     fn record(&mut self, index: usize, state: &State<R>, _force: Option<&mut dyn Force<R>>) -> f64 {
         self(index, state)
     }
+}
+
+/// The force, where the next step of the integrator begins with its gradient at the present state.
+fn offered<'a, R>(integrator: &dyn Integrator<R>, force: &'a mut dyn Force<R>) -> Option<&'a mut dyn Force<R>> {
+    integrator.starts_with_gradient().then_some(force)
 }
 
 /// The position of a resumed simulation in its sequence of records.
@@ -170,7 +175,8 @@ impl<'a> TimeLoop<'a> {
         simulation: &mut Simulation<'_, R>,
         observer: &mut O,
     ) -> Result<StopReason, O::Error> {
-        let start_risk = observer.record(0, &simulation.state, Some(simulation.force.as_mut()));
+        let Simulation { state, integrator, force, .. } = simulation;
+        let start_risk = observer.record(0, state, offered(integrator.as_ref(), force.as_mut()));
         self.resume(simulation, ResumePoint { next_record: 1, start_risk }, observer)
     }
 
@@ -213,7 +219,7 @@ impl<'a> TimeLoop<'a> {
                 is_dense = integrator.interpolate(self.times[next_record], state, &mut dense);
                 let risk = match is_dense {
                     true => observer.record(next_record, &dense, None),
-                    false => observer.record(next_record, state, Some(force.as_mut())),
+                    false => observer.record(next_record, state, offered(integrator.as_ref(), force.as_mut())),
                 };
                 next_record += 1;
                 if limit.is_some_and(|limit| !risk.is_finite() || risk > limit) {

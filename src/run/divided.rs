@@ -42,7 +42,8 @@ impl<R: Real> Observer<R> for DividedRecorder<'_, R> {
     type Error = RunError;
 
     fn record(&mut self, index: usize, state: &State<R>, force: Option<&mut dyn Force<R>>) -> f64 {
-        let measured = self.measurement.record_over(self.portion, index, (state, force), &mut self.series);
+        let predictions = force.and_then(|force| force.predictions_at(state));
+        let measured = self.measurement.record_over(self.portion, index, (state, predictions), &mut self.series);
         let (evaluation, theta) = measured;
         let risk = evaluation.risk;
         if let (Some(path), Some(theta)) = (&mut self.path, theta) {

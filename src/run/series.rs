@@ -8,7 +8,7 @@ use crate::analysis::distance::{Coupling, coupling, function_distance};
 use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::{Real, Threads};
-use crate::dynamics::{Force, State};
+use crate::dynamics::State;
 use crate::network::{Accuracy, Family, Portion};
 use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -85,16 +85,15 @@ pub struct Measurement<'a, R> {
 
 impl<R: Real> Measurement<'_, R> {
     /// Records the measures of a state at recording time `index` in `series`; returns the evaluation and the canonical
-    /// parameters. Predictions are those of the force where it has them.
+    /// parameters. Predictions on the fixed sample are not computed again where they are given.
     pub fn record(
         &self,
         index: usize,
         state: &State<R>,
-        force: Option<&mut dyn Force<R>>,
+        predictions: Option<Vec<f64>>,
         series: &mut Series,
     ) -> (Evaluation, Vec<R>) {
         let (problem, network, width) = (self.problem, &self.problem.network, self.run.width());
-        let predictions = force.and_then(|force| force.predictions_at(state));
         let evaluation = evaluate(problem, width, &state.theta, predictions, self.threads);
         let theta = network.to_canonical(width, &state.theta);
         self.record_risk(&evaluation, network.mean_square(width, &state.momentum), index, series);
@@ -108,11 +107,10 @@ impl<R: Real> Measurement<'_, R> {
         &self,
         portion: &Portion,
         index: usize,
-        (state, force): (&State<R>, Option<&mut dyn Force<R>>),
+        (state, predictions): (&State<R>, Option<Vec<f64>>),
         series: &mut Series,
     ) -> (Evaluation, Option<Vec<R>>) {
         let (problem, recording) = (self.problem, &self.run.recording);
-        let predictions = force.and_then(|force| force.predictions_at(state));
         let evaluation = evaluate_over(problem, portion, &state.theta, predictions, self.threads);
         let square = problem.independent().mean_square_over(portion, &state.momentum);
         self.record_risk(&evaluation, square, index, series);

@@ -46,8 +46,10 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
     type Error = RunError;
 
     fn record(&mut self, index: usize, state: &State<R>, force: Option<&mut dyn Force<R>>) -> f64 {
+        // The forward pass of the next step, and not counted as recording.
+        let predictions = force.and_then(|force| force.predictions_at(state));
         let _timed = profile::time(WorkKind::Recording);
-        let (evaluation, theta) = self.measurement.record(index, state, force, &mut self.series);
+        let (evaluation, theta) = self.measurement.record(index, state, predictions, &mut self.series);
         let risk = evaluation.risk;
         if let Some(path) = &mut self.path {
             path.push(self.measurement.problem, theta, evaluation);
