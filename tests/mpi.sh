@@ -37,7 +37,8 @@ adaptive=(teacher "${small[@]}" --set population.size=200 --set horizon.time=0.8
     --set reference.method=dormand-prince --set reference.tolerance=1e-9)
 
 picard=(teacher --set 'widths.values=[8,16]' --set widths.seeds=2 --set reference.particles=256 --set gap.sweep=[] --set population.size=60
-    --set horizon.time=0.8 --set horizon.records=2 --set population.draws=fixed --set reference.kind=picard --set reference.method=kick-drift-kick)
+    --set horizon.time=0.8 --set horizon.records=2 --set population.draws=fixed --set reference.kind=picard
+    --set reference.method=kick-drift-kick --unset reference.tolerance)
 
 for name in ${MPI_CASES:-digits langevin teacher descent adaptive picard}; do
     declare -n arguments=$name
