@@ -338,6 +338,20 @@ fn shared_risk(run: &Path) -> Vec<f64> {
     crate::common::experiment::arrays(&run.join("records/reference.npz"))["risk"].iter().copied().collect()
 }
 
+/// The command of a page is one that a reader in its folder can give, and a page of several runs replaces that of none.
+#[test]
+fn pages_leave_the_run_they_are_in_alone() {
+    let (here, runs) = pair();
+    let page = page_of(&runs[0]);
+    let text = page.replace("&#x2f;", "/");
+    assert!(text.contains("widelimit run ./experiment.toml --out ../again"), "the command");
+    let other = runs[1].file_name().unwrap().to_str().unwrap();
+    let said = refused(&runs[0], &["report", ".", &format!("../{other}")]);
+    assert!(said.contains("--out"), "{said}");
+    assert_eq!(page_of(&runs[0]), page);
+    fine(here.path(), &["report", runs[0].to_str().unwrap(), runs[1].to_str().unwrap()]);
+}
+
 #[test]
 fn runs_without_a_common_quantity_are_not_compared() {
     let folder = copy(&shared());

@@ -56,7 +56,10 @@ pub fn run(args: ExtendArgs) -> anyhow::Result<ExitCode> {
     };
     let (experiment, report) = widelimit::extend_run(&args.run, &overrides, &options, &INTERRUPT)?;
     if let Report::AlreadyComplete { folder, checks, .. } = report {
-        line(format!("nothing to extend: {} is complete, and has these settings already", folder.display()))?;
+        line(format!(
+            "nothing to extend: {} is complete, and no result of it depends on what these settings change",
+            folder.display()
+        ))?;
         if overrides.is_empty() {
             line("expected --set KEY=VALUE or --unset KEY, such as --set widths.seeds=32")?;
         }

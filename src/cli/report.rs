@@ -1,7 +1,7 @@
 //! `widelimit report`: the report of a run, of several, or of a sweep, as one HTML page.
 
 use super::output::line;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use widelimit::record::{REPORT, RecordError, RunFolder, require_place_of_files};
 use widelimit::report::page;
@@ -24,6 +24,9 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let path = match (&args.out, &args.runs[..]) {
         (Some(path), _) => path.clone(),
         (None, [run]) => run.join(REPORT),
+        (None, _) if RunFolder::existing(Path::new(".")).is_ok() => {
+            anyhow::bail!("{REPORT} of this folder is that of the run in it; name another file with --out")
+        }
         (None, _) => REPORT.into(),
     };
     require_place_of_files(&path)?;

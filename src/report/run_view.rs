@@ -137,8 +137,9 @@ fn command_line(start: &Invocation) -> Option<String> {
     shlex::try_join(start.command.iter().map(String::as_str)).ok().filter(|line| !line.is_empty())
 }
 
-/// The command that repeats a run from the experiment in its folder.
+/// The command that repeats a run from the experiment in its folder, beside that folder where the page is in it.
 fn repeat(at: &str) -> String {
     let file = format!("{at}/experiment.toml");
-    shlex::try_join(["widelimit", "run", &file, "--out", "again"]).unwrap_or(file)
+    let out = if at == "." { "../again" } else { "again" };
+    shlex::try_join(["widelimit", "run", &file, "--out", out]).unwrap_or(file)
 }

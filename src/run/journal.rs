@@ -263,11 +263,12 @@ fn write(path: &Path, record: &ProgressRecord) {
     }
 }
 
-/// Adds the error of a run that has failed to its journal, which this process has written last.
+/// Adds the error of a run that has failed, with its causes, to its journal, which this process has written last.
 pub(super) fn record_failure(folder: &Path, error: &dyn std::error::Error) {
     let Some(mut record) = ProgressRecord::read(folder) else { return };
     if record.failed && record.error.is_none() && record.process == std::process::id() {
-        record.error = Some(error.to_string());
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        record.error = Some(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "));
         write(&folder.join(PROGRESS), &record);
     }
 }
@@ -275,6 +276,7 @@ pub(super) fn record_failure(folder: &Path, error: &dyn std::error::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RecordError;
 
     #[test]
     fn a_journal_that_is_not_closed_says_that_the_run_failed() {
@@ -300,8 +302,9 @@ mod tests {
         assert_eq!(record.study, Some(0));
         drop(journal);
         assert!(read().failed && read().error.is_none());
-        record_failure(here.path(), &std::io::Error::other("no space"));
-        assert_eq!(read().error.as_deref(), Some("no space"));
+        let source = std::io::Error::other("no space");
+        record_failure(here.path(), &RecordError::Io { path: "state/a.npz".into(), source });
+        assert_eq!(read().error.as_deref(), Some("state/a.npz: no space"));
         let journal = Journal::new(here.path());
         journal.begin("limit", 1.0);
         journal.close();
