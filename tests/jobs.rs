@@ -49,12 +49,12 @@ control_starts = 8
 "#;
 
 /// A folder with an experiment in it.
-struct Case {
-    folder: TempDir,
+pub(crate) struct Case {
+    pub(crate) folder: TempDir,
 }
 
 impl Case {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.toml"), text).unwrap();
         Case { folder }
@@ -65,35 +65,34 @@ impl Case {
         Self::new(&(TINY.to_string() + STUDIES))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The words that run the experiment into the folder of this name.
-    fn words<'a>(&self, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn words<'a>(&self, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         [&["run", "a.toml", "--quiet", "--out", out][..], more].concat()
     }
 
-    fn fine(&self, out: &str, more: &[&str]) -> String {
+    pub(crate) fn fine(&self, out: &str, more: &[&str]) -> String {
         fine(self.folder.path(), &self.words(out, more))
     }
 
-    fn refused(&self, out: &str, more: &[&str], words: &[&str]) {
+    pub(crate) fn refused(&self, out: &str, more: &[&str], words: &[&str]) {
         let message = refused(self.folder.path(), &self.words(out, more));
         for word in words {
             assert!(message.contains(word), "{more:?}: '{word}' is not in: {message}");
         }
     }
 
-    fn spawn(&self, out: &str, more: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, out: &str, more: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_widelimit"));
         command.current_dir(self.folder.path()).args(self.words(out, more));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The limit, all shards at the same time, and the rest.
-    fn in_shards(&self, out: &str, count: usize) {
-        self.fine(out, &["--stage", "limit"]);
+    /// All shards at the same time.
+    pub(crate) fn shards_at_once(&self, out: &str, count: usize) {
         let names: Vec<String> = Shard::all(count).map(|shard| shard.to_string()).collect();
         let shards: Vec<Child> =
             names.iter().map(|name| self.spawn(out, &["--shard", name, "--threads", "1"])).collect();
@@ -101,7 +100,31 @@ impl Case {
             let output = shard.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
+    }
+
+    /// The limit, all shards at the same time, and the rest.
+    fn in_shards(&self, out: &str, count: usize) {
+        self.fine(out, &["--stage", "limit"]);
+        self.shards_at_once(out, count);
         self.fine(out, &["--stage", "finish"]);
+    }
+
+    /// Computes the limit and the first of two shards in the folder `run`, and takes the locks that other processes hold while
+    /// they compute that shard: the lock of the folder, and that of the shard. Other parts are refused.
+    pub(crate) fn first_shard_held(&self) -> [File; 2] {
+        self.fine("run", &["--stage", "limit"]);
+        self.fine("run", &["--shard", "1/2"]);
+        let open = |name: &str| File::options().read(true).write(true).open(self.path("run").join(name)).unwrap();
+        let shared = open(".lock");
+        shared.lock_shared().unwrap();
+        for whole in [&["--resume"][..], &["--force"], &["--stage", "finish"], &["--stage", "limit", "--resume"]] {
+            self.refused("run", whole, &["in use"]);
+        }
+        let own = open("checkpoint/shard-1-of-2.lock");
+        own.lock().unwrap();
+        self.refused("run", &["--shard", "1/2"], &["shard 1/2 is being computed"]);
+        self.refused("run", &["--shard", "1/3"], &["is being computed by 2 shards", "--shard I/2"]);
+        [shared, own]
     }
 
     /// Two folders hold the same complete run.
@@ -280,18 +303,7 @@ fn parts_are_refused_with_wrong_flags() {
 #[test]
 fn shards_exclude_what_would_disturb_them() {
     let case = Case::new(TINY);
-    case.fine("run", &["--stage", "limit"]);
-    case.fine("run", &["--shard", "1/2"]);
-    let open = |name: &str| File::options().read(true).write(true).open(case.path("run").join(name)).unwrap();
-    let shared = open(".lock");
-    shared.lock_shared().unwrap();
-    for whole in [&["--resume"][..], &["--force"], &["--stage", "finish"], &["--stage", "limit", "--resume"]] {
-        case.refused("run", whole, &["in use"]);
-    }
-    let own = open("checkpoint/shard-1-of-2.lock");
-    own.lock().unwrap();
-    case.refused("run", &["--shard", "1/2"], &["shard 1/2 is being computed"]);
-    case.refused("run", &["--shard", "1/3"], &["is being computed by 2 shards", "--shard I/2"]);
+    let [shared, own] = case.first_shard_held();
     case.refused("run", &[], &["in use"]);
     let said = refused(case.folder.path(), &["figures", "run"]);
     assert!(said.contains("is running"), "{said}");
@@ -300,7 +312,7 @@ fn shards_exclude_what_would_disturb_them() {
     drop(own);
     case.fine("run", &["--shard", "1/3"]);
     drop(shared);
-    let whole = open(".lock");
+    let whole = File::options().read(true).write(true).open(case.path("run/.lock")).unwrap();
     whole.lock().unwrap();
     case.refused("run", &["--shard", "2/3"], &["in use"]);
     drop(whole);

@@ -2,71 +2,22 @@
 //! wherever they were stopped.
 
 use crate::common::experiment::{OF_THE_CLOCK, TINY, files, fine, json, refused};
+use crate::jobs::Case;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
-use widelimit::run::Shard;
-
-/// A folder with the experiment of a sweep in it.
-struct Case {
-    folder: TempDir,
-}
+use std::path::Path;
 
 impl Case {
-    fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.toml"), text).unwrap();
-        Case { folder }
-    }
-
     /// [`TINY`] with a table `[vary]`.
     fn tiny(vary: &str) -> Self {
         Self::new(&format!("{TINY}\n[dropout]\ndraws = 20\n[run]\ncheckpoint_seconds = 0.01\n[vary]\n{vary}\n"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn words<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        [&["run", "a.toml", "--quiet", "--out", out][..], more].concat()
-    }
-
-    fn fine(&self, out: &str, more: &[&str]) -> String {
-        fine(self.folder.path(), &Self::words(out, more))
-    }
-
-    fn refused(&self, out: &str, more: &[&str], words: &[&str]) {
-        let message = refused(self.folder.path(), &Self::words(out, more));
-        for word in words {
-            assert!(message.contains(word), "{more:?}: '{word}' is not in: {message}");
-        }
     }
 
     fn status(&self, out: &str) -> String {
         fine(self.folder.path(), &["status", out])
     }
 
-    fn spawn(&self, out: &str, more: &[&str]) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_widelimit"));
-        command.current_dir(self.folder.path()).args(Self::words(out, more));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    /// All shards at the same time.
-    fn shards_at_once(&self, out: &str, count: usize) {
-        let names: Vec<String> = Shard::all(count).map(|shard| shard.to_string()).collect();
-        let shards: Vec<Child> =
-            names.iter().map(|name| self.spawn(out, &["--shard", name, "--threads", "1"])).collect();
-        for shard in shards {
-            let output = shard.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-    }
-
     /// Two folders hold the same complete sweep, times and threads apart.
-    fn same(&self, one: &str, other: &str) {
+    fn same_sweep(&self, one: &str, other: &str) {
         let [a, b] = [one, other].map(|name| files(&self.path(name)));
         assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
         assert!(a.keys().filter(|name| name.ends_with("records/gap.json")).count() > 1);
@@ -96,7 +47,7 @@ fn shards_have_the_bytes_of_a_sweep_in_one_process() {
         assert_eq!(names.filter(|name| name.contains("/state/")).count(), if limits { 3 } else { 0 });
         case.shards_at_once("parts", count);
         case.fine("parts", &["--stage", "finish"]);
-        case.same("whole", "parts");
+        case.same_sweep("whole", "parts");
         assert!(!case.path("parts/checkpoint").exists() && !case.path("parts/shared").exists());
         let before = files(&case.path("parts/records"));
         for part in [&["--shard", "2/2"][..], &["--stage", "finish"]] {
@@ -148,7 +99,7 @@ fn a_shard_that_was_stopped_is_redone_alone() {
     assert!(case.status("parts").contains("all shards are complete"));
     with(&["--stage", "finish"]);
     case.fine("whole", &["--set", &set]);
-    case.same("whole", "parts");
+    case.same_sweep("whole", "parts");
 }
 
 /// A network that a complete shard has lost is named with its point, and computed again by its shard.
@@ -161,7 +112,7 @@ fn a_network_that_was_lost_is_computed_again() {
         case.fine("parts", &["--shard", shard]);
     }
     fs::remove_file(case.path("parts/points/dynamics.friction=2/state/n8-s1.npz")).unwrap();
-    let message = refused(case.folder.path(), &Case::words("parts", &["--stage", "finish"]));
+    let message = refused(case.folder.path(), &case.words("parts", &["--stage", "finish"]));
     let at = message.find("shard ").unwrap() + 6;
     let owner = &message[at..at + 3];
     let expected = format!("shard {owner} is not complete (missing: n8-s1 of dynamics.friction=2)");
@@ -189,7 +140,7 @@ fn parts_are_refused_in_another_order() {
     let missing = ["point dynamics.friction=2", "limit is not complete", "missing: reference", limit];
     // The other shard has no piece of this point.
     let said = ["1/2", "2/2"].map(|shard| {
-        let output = crate::common::experiment::run(case.folder.path(), &Case::words("run", &["--shard", shard]));
+        let output = crate::common::experiment::run(case.folder.path(), &case.words("run", &["--shard", shard]));
         String::from_utf8_lossy(&output.stderr).into_owned()
     });
     assert!(said.iter().any(|said| missing.iter().all(|word| said.contains(word))), "{said:?}");
@@ -206,40 +157,29 @@ fn parts_are_refused_in_another_order() {
     case.fine("run", &["--shard", "1/2"]);
     case.fine("run", &["--resume"]);
     case.fine("whole", &[]);
-    case.same("whole", "run");
+    case.same_sweep("whole", "run");
 }
 
 /// Other processes are represented by the locks that they hold.
 #[test]
 fn shards_exclude_what_would_disturb_them() {
     let case = Case::tiny("dynamics.friction = [0.5, 2.0]");
-    case.fine("run", &["--stage", "limit"]);
-    case.fine("run", &["--shard", "1/2"]);
-    let open = |name: &str| File::options().read(true).write(true).open(case.path("run").join(name)).unwrap();
-    let shared = open(".lock");
-    shared.lock_shared().unwrap();
-    for whole in [&["--resume"][..], &["--force"], &["--stage", "finish"], &["--stage", "limit", "--resume"]] {
-        case.refused("run", whole, &["in use"]);
-    }
-    let own = open("checkpoint/shard-1-of-2.lock");
-    own.lock().unwrap();
-    case.refused("run", &["--shard", "1/2"], &["shard 1/2 is being computed"]);
-    case.refused("run", &["--shard", "1/3"], &["is being computed by 2 shards"]);
+    let held = case.first_shard_held();
     let said = case.status("run");
     assert!(said.contains("run: running; 0 of 2 points complete"), "{said}");
     assert!(said.contains("1/2") && said.contains("running"), "{said}");
     case.fine("run", &["--shard", "2/2"]);
-    drop((own, shared));
+    drop(held);
     // The number of shards has changed: all that was computed is kept.
     case.fine("run", &["--shard", "1/3"]);
-    let said = refused(case.folder.path(), &Case::words("run", &["--stage", "finish"]));
+    let said = refused(case.folder.path(), &case.words("run", &["--stage", "finish"]));
     assert!(said.contains("/3 is not complete"), "{said}");
     for shard in ["2/3", "3/3"] {
         case.fine("run", &["--shard", shard]);
     }
     case.fine("run", &["--stage", "finish"]);
     case.fine("whole", &[]);
-    case.same("whole", "run");
+    case.same_sweep("whole", "run");
 }
 
 #[test]

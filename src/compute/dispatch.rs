@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
-use super::simd::{Portable, Simd};
+use super::simd::{Job, Portable, Simd};
 use crate::choice::choice;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -84,6 +84,20 @@ pub trait Pass<R> {
 pub trait Kernel: Sized {
     /// Runs a pass on the instruction set in use.
     fn dispatch<P: Pass<Self>>(pass: P);
+
+    /// Runs a job on the instruction set in use.
+    fn vectorize<J: Job<Self>>(job: J) {
+        Self::dispatch(JobPass(job));
+    }
+}
+
+/// The pass that consists of one job.
+struct JobPass<J>(J);
+
+impl<R, J: Job<R>> Pass<R> for JobPass<J> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        simd.vectorize(self.0);
+    }
 }
 
 macro_rules! kernel {

@@ -5,7 +5,7 @@
 //! sums are added to the result in order: an entry depends neither on the shape of the register tile, and so on the
 //! instruction set, nor on the number of rows that are computed together.
 
-use super::{Job, Pass, Real, Simd};
+use super::{Job, Real, Simd};
 
 /// Packs of rows of a panel.
 const PACKS: usize = 3;
@@ -97,7 +97,7 @@ impl<R: Real> Panels<R> {
         }
         assert!(x.values.len() >= (count - 1) * x.stride + self.terms, "rows of all terms");
         assert!(out.len() >= (count - 1) * stride + self.rows && stride >= self.rows, "rows of the result");
-        R::dispatch(PanelProduct { panels: self, x, count, out, stride });
+        R::vectorize(PanelProduct { panels: self, x, count, out, stride });
     }
 }
 
@@ -108,12 +108,6 @@ struct PanelProduct<'a, R> {
     count: usize,
     out: &'a mut [R],
     stride: usize,
-}
-
-impl<R: Real> Pass<R> for PanelProduct<'_, R> {
-    fn run<S: Simd<R>>(self, simd: S) {
-        simd.vectorize(self);
-    }
 }
 
 impl<R: Real> Job<R> for PanelProduct<'_, R> {
@@ -226,14 +220,14 @@ mod tests {
         Avx512: Simd<R>,
     {
         let before = out.to_vec();
-        Pass::run(PanelProduct { panels, x, count, out: &mut *out, stride }, Portable);
+        Portable.vectorize(PanelProduct { panels, x, count, out: &mut *out, stride });
         let agrees = |run: &dyn Fn(PanelProduct<'_, R>)| {
             let mut other = before.clone();
             run(PanelProduct { panels, x, count, out: &mut other, stride });
             assert!(other == out);
         };
-        Avx2::detect().inspect(|simd| agrees(&|product| Pass::run(product, *simd)));
-        Avx512::detect().inspect(|simd| agrees(&|product| Pass::run(product, *simd)));
+        Avx2::detect().inspect(|simd| agrees(&|product| simd.vectorize(product)));
+        Avx512::detect().inspect(|simd| agrees(&|product| simd.vectorize(product)));
     }
 
     /// Whole numbers, so that all sums are exact: every entry, and nothing beside the result.
@@ -285,8 +279,8 @@ mod tests {
         panels.set_rows(StridedRows { values: &matrix, stride: terms }, rows, terms);
         let (Some(avx2), Some(avx512)) = (Avx2::detect(), Avx512::detect()) else { return };
         let (mut one, mut other) = (vec![0.0; count * rows], vec![0.0; count * rows]);
-        Pass::run(PanelProduct { panels: &panels, x: rows_of_x, count, out: &mut one, stride: rows }, avx2);
-        Pass::run(PanelProduct { panels: &panels, x: rows_of_x, count, out: &mut other, stride: rows }, avx512);
+        avx2.vectorize(PanelProduct { panels: &panels, x: rows_of_x, count, out: &mut one, stride: rows });
+        avx512.vectorize(PanelProduct { panels: &panels, x: rows_of_x, count, out: &mut other, stride: rows });
         assert!(one == other);
         for (at, found) in one.iter().enumerate() {
             let (t, r) = (at / rows, at % rows);

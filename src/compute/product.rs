@@ -1,6 +1,6 @@
 //! The product of a small matrix and rows of columns: `out_r += sum_k c_rk row_k`, with the columns in the lanes.
 
-use super::{Job, Pass, Simd};
+use super::{Job, Simd};
 
 /// The operands of a product of a matrix (rows, terms) and a matrix (terms, columns).
 ///
@@ -25,12 +25,6 @@ impl Job<f64> for RowProduct<'_> {
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
         // Three packs read fewer coefficients than two, and a coefficient that is used once is no faster.
         if PG > 1 { self.register_tiles::<S, 3, 4>(s) } else { self.register_tiles::<S, PG, Q>(s) }
-    }
-}
-
-impl Pass<f64> for RowProduct<'_> {
-    fn run<S: Simd<f64>>(self, simd: S) {
-        simd.vectorize(self);
     }
 }
 
@@ -132,7 +126,7 @@ mod tests {
     /// Computes a product on every instruction set that the processor has; all must agree.
     fn on_every_set(coefficients: &[[f64; 2]], terms: &[f64], out: &mut [f64], columns: usize, accumulate: bool) {
         let before = out.to_vec();
-        Pass::run(RowProduct { coefficients, terms, out: &mut *out, columns, accumulate }, Portable);
+        Portable.vectorize(RowProduct { coefficients, terms, out: &mut *out, columns, accumulate });
         let agrees = |run: &dyn Fn(RowProduct<'_>)| {
             let mut other = before.clone();
             run(RowProduct { coefficients, terms, out: &mut other, columns, accumulate });
@@ -140,8 +134,8 @@ mod tests {
         };
         #[cfg(target_arch = "x86_64")]
         {
-            Avx2::detect().inspect(|simd| agrees(&|product| Pass::run(product, *simd)));
-            Avx512::detect().inspect(|simd| agrees(&|product| Pass::run(product, *simd)));
+            Avx2::detect().inspect(|simd| agrees(&|product| simd.vectorize(product)));
+            Avx512::detect().inspect(|simd| agrees(&|product| simd.vectorize(product)));
         }
     }
 

@@ -176,6 +176,20 @@ impl<'a, R: Real> NetworkForce<'a, R> {
     }
 }
 
+impl<R: Real> NetworkForce<'_, R> {
+    /// The forward pass on the whole population for the gradient at a time, unless it is done already.
+    fn forward_on_all(&mut self, time: StageTime, theta: &[R]) {
+        if self.prepared == Some(time) {
+            return;
+        }
+        let Ensemble { network, width, population, .. } = self.ensemble;
+        let model = Model { network, width, threads: self.threads };
+        self.batches.draw(time.step, network, population, &mut self.current);
+        self.workspace.forward(model, theta, &self.current.samples);
+        self.prepared = Some(time);
+    }
+}
+
 impl<R: Real> Force<R> for NetworkForce<'_, R> {
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64 {
         let Ensemble { network, width, population, objective } = self.ensemble;
@@ -222,16 +236,13 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
     }
 
     fn gradient_update(&mut self, stage: StageUpdate<'_, R>, arrays: &mut [&mut [R]]) -> Option<f64> {
-        let Ensemble { network, width, population, objective } = self.ensemble;
+        let Ensemble { network, width, objective, .. } = self.ensemble;
         if !matches!(self.batches.source, BatchSource::Full) {
             return None;
         }
         let model = Model { network, width, threads: self.threads };
-        self.batches.draw(stage.time.step, network, population, &mut self.current);
+        self.forward_on_all(stage.time, arrays[stage.at]);
         let batch = LabelledSamples { samples: &self.current.samples, y: &self.current.y };
-        if self.prepared != Some(stage.time) {
-            self.workspace.forward(model, arrays[stage.at], batch.samples);
-        }
         let StageUpdate { at, next, update, .. } = stage;
         let request = UpdateRequest { objective, batch, at, next: next.map(|(array, _)| array), update };
         let loss = self.workspace.update(model, arrays, request);
@@ -245,12 +256,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
             return None;
         }
         let model = Model { network, width, threads: self.threads };
-        let start = StageTime::start(state.step);
-        if self.prepared != Some(start) {
-            self.batches.draw(state.step, network, population, &mut self.current);
-            self.workspace.forward(model, &state.theta, &self.current.samples);
-            self.prepared = Some(start);
-        }
+        self.forward_on_all(StageTime::start(state.step), &state.theta);
         Some(self.workspace.predictions(model, population.y.len() / network.outputs()).to_vec())
     }
 }

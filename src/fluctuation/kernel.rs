@@ -15,7 +15,7 @@
 
 use super::inputs::InputTile;
 use super::neuron::ActivationRow;
-use crate::compute::{Job, Pass, RowProduct, Simd};
+use crate::compute::{Job, RowProduct, Simd};
 
 /// What the second order needs of one neuron, beyond its tangent vectors.
 #[derive(Clone, Copy)]
@@ -68,12 +68,6 @@ pub(super) struct NeuronForward<'a> {
     /// The field (tile, K, stride).
     pub out: &'a mut [f64],
     pub stride: usize,
-}
-
-impl Pass<f64> for NeuronForward<'_> {
-    fn run<S: Simd<f64>>(self, simd: S) {
-        simd.vectorize(self);
-    }
 }
 
 impl Job<f64> for NeuronForward<'_> {
@@ -180,12 +174,6 @@ pub(super) struct NeuronReverse<'a> {
     /// The force (p, stride), added to.
     pub out: &'a mut [f64],
     pub stride: usize,
-}
-
-impl Pass<f64> for NeuronReverse<'_> {
-    fn run<S: Simd<f64>>(self, simd: S) {
-        simd.vectorize(self);
-    }
 }
 
 impl Job<f64> for NeuronReverse<'_> {

@@ -193,7 +193,7 @@ impl Linearisation {
                     output_sums.push([noise, weights].map(|other| vector::dot(noise, &other[..layout.columns])));
                 }
                 for (t, out) in tiles.clone().zip(out.chunks_exact_mut(inputs.tile * outputs * stride)) {
-                    f64::dispatch(NeuronForward {
+                    f64::vectorize(NeuronForward {
                         tile: inputs.get(t),
                         activation: group.row(neuron, t),
                         a,
@@ -236,7 +236,7 @@ impl Linearisation {
                 for (neuron, (out, xi)) in particles.enumerate() {
                     for t in tiles.clone() {
                         let rows = t * inputs.tile * outputs..(t + 1) * inputs.tile * outputs;
-                        f64::dispatch(NeuronReverse {
+                        f64::vectorize(NeuronReverse {
                             tile: inputs.get(t),
                             activation: group.row(neuron, t),
                             a: group.outputs(neuron),

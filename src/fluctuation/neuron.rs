@@ -88,7 +88,7 @@ impl NeuronGroup {
         let len = self.neurons * inputs.tile;
         self.z.resize(tiles.len() * len, 0.0);
         for (t, out) in tiles.zip(self.z.chunks_exact_mut(len)) {
-            f64::dispatch(RowProduct {
+            f64::vectorize(RowProduct {
                 coefficients: &self.hidden,
                 terms: inputs.get(t).in_lanes,
                 out,

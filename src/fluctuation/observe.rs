@@ -162,7 +162,7 @@ fn square_gradients(linear: &Linearisation, network: &TwoLayer, theta: &[f64], n
             let square = vector::dot(&value[..samples], &value[..samples]) / n as f64;
             out[hidden..].iter_mut().zip(a).for_each(|(out, a)| *out += a * square);
         }
-        f64::dispatch(RowProduct {
+        f64::vectorize(RowProduct {
             coefficients: inputs.get(t).by_input,
             terms: &weights,
             out: &mut product,

@@ -3,7 +3,7 @@
 use serde::Deserializer;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Error as _, Expected, IntoDeserializer, Unexpected, Visitor};
-use serde_json::{Error, Value};
+use serde_json::{Error, Map, Value};
 
 /// The value of a JSON text that [`super::to_json`] wrote: wherever a number is expected, null, `"nan"`, `"inf"` and
 /// `"-inf"` are read too.
@@ -83,7 +83,7 @@ impl<'de> Deserializer<'de> for ExactValue {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Value::Object(entries) = self.0 else { return Err(unexpected(&self.0, &visitor)) };
-        let mut entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
+        let mut entries = MapDeserializer::new(exact(entries));
         let value = visitor.visit_map(&mut entries)?;
         entries.end()?;
         Ok(value)
@@ -125,10 +125,8 @@ impl<'de> Deserializer<'de> for ExactValue {
             Value::Object(entries) if entries.len() != 1 => {
                 Err(Error::invalid_value(Unexpected::Map, &"a map with the name of a variant as its one key"))
             }
-            Value::Object(entries) => {
-                let entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
-                MapAccessDeserializer::new(entries).deserialize_enum(name, variants, visitor)
-            }
+            Value::Object(entries) => MapAccessDeserializer::new(MapDeserializer::new(exact(entries)))
+                .deserialize_enum(name, variants, visitor),
             value => Err(unexpected(&value, &visitor)),
         }
     }
@@ -146,6 +144,11 @@ impl<'de> Deserializer<'de> for ExactValue {
     fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         self.0.deserialize_unit_struct(name, visitor)
     }
+}
+
+/// The entries of an object, to be read like the object.
+fn exact(entries: Map<String, Value>) -> impl Iterator<Item = (String, ExactValue)> {
+    entries.into_iter().map(|(key, value)| (key, ExactValue(value)))
 }
 
 /// The error of a value of another type.

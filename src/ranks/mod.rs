@@ -23,7 +23,7 @@ pub mod single;
 pub mod timed;
 
 pub use agreement::{Agreement, agree};
-pub use assignment::assign;
+pub use assignment::{assign, part};
 pub use communicator::{Communicator, ExchangeTotals, Ranks};
 pub use in_process::run_in_process;
 #[cfg(feature = "mpi")]

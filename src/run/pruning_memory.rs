@@ -11,19 +11,14 @@ use super::request_names::RequestNames;
 use super::study::{Registry, studies_of};
 use crate::compute::KEPT;
 use crate::config::{Precision, PruningExperiment};
-use crate::prune::model::{Architecture, EmbeddingSpec, HeadSpec, Inputs};
+use crate::prune::model::{Architecture, CHUNK_TOKENS, CHUNKS_HELD, EmbeddingSpec, HeadSpec, Inputs};
+use crate::prune::network::MOMENT_TOKENS;
+use crate::prune::training::{TRAINING_CHUNKS, TRAINING_TOKENS};
 use serde::Serialize;
 
 const NUMBER: f64 = 8.0;
 /// Bytes of code, threads, fonts and the drawing code, of a bundled model, and of freed memory that is kept.
 const PROGRAM: f64 = 24.0 * 1024.0 * 1024.0 + KEPT as f64;
-/// Tokens of a chunk of samples, and chunks whose inputs of layers are held at one time.
-const CHUNK_TOKENS: f64 = 256.0;
-const CHUNKS_HELD: f64 = 8.0;
-/// Tokens of a chunk of samples in training.
-const TRAINING_TOKENS: f64 = 256.0;
-/// Tokens whose products are summed at a time, and of which there are two copies.
-const MOMENT_TOKENS: f64 = 1024.0;
 /// Square matrices of a layer: the moment, its sum, the factor and its parts, the inverse, the matrix of the step.
 const SQUARE_MATRICES: f64 = 6.0;
 /// Matrices of the size of a layer's weights in the methods, before and after.
@@ -87,18 +82,20 @@ fn pass_memory(source: &PruningSource, precision: Precision, samples: usize) -> 
     let passing = tokens(architecture, &calibration) * samples as f64;
     let scoring = held.map_or(0.0, |inputs| tokens(architecture, inputs) * inputs.count() as f64);
     let longest = tokens(architecture, &calibration).max(held.map_or(0.0, |inputs| tokens(architecture, inputs)));
-    let chunk = CHUNK_TOKENS.max(longest);
+    let chunk = (CHUNK_TOKENS as f64).max(longest);
     let (mut block, mut moments, mut layer) = (0.0_f64, 0.0_f64, 0.0_f64);
     for spec in &architecture.blocks {
         let layers: Vec<_> = spec.groups().into_iter().flatten().collect();
         let weights: f64 = layers.iter().map(|l| (l.inputs * l.outputs) as f64).sum();
         let widths: f64 = layers.iter().map(|l| (l.inputs + l.outputs) as f64).sum();
         let attention = (architecture.attention.heads as f64) * longest * longest;
-        let held = (CHUNKS_HELD + threads) * chunk * (widths + 2.0 * hidden) + threads * attention;
+        let held = (CHUNKS_HELD as f64 + threads) * chunk * (widths + 2.0 * hidden) + threads * attention;
         // Weights as they are stored and in panels.
         block = block.max(scalar * (2.0 * weights + held) + NUMBER * weights);
         let inputs = spec.groups().map(|group| group[0].inputs as f64);
-        moments = moments.max(inputs.iter().map(|d| NUMBER * (d * d + 3.0 * MOMENT_TOKENS * d)).sum());
+        // The tokens whose products are summed at a time, and two copies of them.
+        let held = 3.0 * MOMENT_TOKENS as f64;
+        moments = moments.max(inputs.iter().map(|d| NUMBER * (d * d + held * d)).sum());
         for l in layers {
             let (d, rows) = (l.inputs as f64, l.outputs as f64);
             // Each thread eliminates or solves a row with matrices of its own.
@@ -148,9 +145,9 @@ fn training_memory(source: &PruningSource, precision: Precision, batch: usize) -
         let widths: f64 = layers.iter().map(|l| (l.inputs + l.outputs) as f64).sum();
         (weights, largest, widest) = (weights + of_block, largest.max(of_block), widest.max(widths));
     }
-    let chunk = TRAINING_TOKENS.max(length);
+    let chunk = (TRAINING_TOKENS as f64).max(length);
     let chunks = (batch as f64 * length / chunk).ceil();
-    let held = chunks.min(CHUNKS_HELD);
+    let held = chunks.min(TRAINING_CHUNKS as f64);
     let features = batch as f64 * length * hidden * (architecture.blocks.len() + 2) as f64;
     // The values before and after every layer and their gradients, and the shares and scores of a head.
     let within = chunk * (2.0 * widest + 8.0 * hidden) + 2.0 * length * length;

@@ -1,7 +1,7 @@
 //! The peak of this machine, measured: multiply-adds in the instruction set in use, and a stream through memory.
 
 use super::clock::thread_nanoseconds;
-use crate::compute::{Job, Kernel, Pass, Real, Simd, vector};
+use crate::compute::{Job, Kernel, Real, Simd, vector};
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -28,12 +28,6 @@ struct MultiplyAdds<'a, R> {
     operations: &'a mut u64,
     /// One number of the result, so that the loop is not removed.
     result: &'a mut R,
-}
-
-impl<R: Real> Pass<R> for MultiplyAdds<'_, R> {
-    fn run<S: Simd<R>>(self, simd: S) {
-        simd.vectorize(self);
-    }
 }
 
 impl<R: Real> Job<R> for MultiplyAdds<'_, R> {
@@ -67,7 +61,7 @@ pub fn multiply_add_rate<R: Real + Kernel>(threads: usize) -> f64 {
         || {
             let (mut operations, mut result) = (0, R::zero());
             let steps = CHAIN;
-            R::dispatch(MultiplyAdds { steps, operations: &mut operations, result: &mut result });
+            R::vectorize(MultiplyAdds { steps, operations: &mut operations, result: &mut result });
             black_box(result);
             operations as f64
         }
@@ -125,7 +119,7 @@ mod tests {
     #[test]
     fn a_chain_is_counted_and_computed() {
         let (mut operations, mut result) = (0, 0.0_f64);
-        f64::dispatch(MultiplyAdds { steps: 40_000, operations: &mut operations, result: &mut result });
+        f64::vectorize(MultiplyAdds { steps: 40_000, operations: &mut operations, result: &mut result });
         let lanes = operations as f64 / (2.0 * 40_000.0);
         assert!((result - lanes).abs() < 1e-9 * lanes, "{result} {lanes}");
     }

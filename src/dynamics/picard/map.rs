@@ -5,7 +5,7 @@ use crate::compute::{Real, Threads};
 use crate::dynamics::{Ensemble, Noise, Scheme, Simulation, State, TimeLoop};
 use crate::network::kernel::{LANES, Samples, TwoLayerModel, TwoLayerWorkspace};
 use crate::network::{Batch, TwoLayer};
-use crate::ranks::{Ranks, SingleRank};
+use crate::ranks::{Agreement, Ranks, SingleRank, agree, part};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,11 +34,6 @@ struct ParticleShares {
     per_share: usize,
     /// Number of shares.
     count: usize,
-}
-
-/// The shares of a rank.
-fn owned(count: usize, rank: usize, size: usize) -> Range<usize> {
-    count * rank / size..count * (rank + 1) / size
 }
 
 /// The trajectory map: from frozen predictions to the predictions of the particles that evolve under them (WKM section
@@ -104,7 +99,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
     pub fn apply(&self, path: &FrozenPath<R>, state: &mut State<R>, steps: usize) -> Option<Vec<f64>> {
         let width = self.ensemble.width;
         let ParticleShares { chunk, neurons, per_share, count } = self.shares();
-        let own = owned(count, self.ranks.rank(), self.ranks.size());
+        let own = part(count, self.ranks.rank(), self.ranks.size());
         let (step, time) = (state.step, state.time);
         let sums: Vec<Vec<f64>> = state
             .theta
@@ -153,11 +148,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
 
     /// Whether the work was interrupted, on one of the ranks.
     fn any_interrupted(&self) -> bool {
-        let (own, size) = (self.interrupted(), self.ranks.size());
-        if size == 1 {
-            return own;
-        }
-        self.ranks.all_gather(&[f64::from(u8::from(own))], &vec![1; size]).iter().any(|&raised| raised != 0.0)
+        agree(&*self.ranks, Ok(self.interrupted())) == Agreement::Interrupted
     }
 
     /// The sum of `len` numbers over all of `count` shares, in their order, from those of this rank. On several ranks each
@@ -172,18 +163,21 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         if size == 1 {
             return add(len, &mut sums.iter().map(Vec::as_slice));
         }
-        let shares: Vec<usize> = (0..size).map(|rank| owned(count, rank, size).len()).collect();
+        let shares: Vec<usize> = (0..size).map(|rank| part(count, rank, size).len()).collect();
         let mut total = Vec::with_capacity(len);
         for first in (0..len).step_by(PIECE) {
             let piece = PIECE.min(len - first);
-            let part = |rank: usize| first + piece * rank / size..first + piece * (rank + 1) / size;
-            let to = |rank: usize| sums.iter().flat_map(|sum| &sum[part(rank)]).copied().collect();
+            let of_piece = |rank: usize| {
+                let Range { start, end } = part(piece, rank, size);
+                first + start..first + end
+            };
+            let to = |rank: usize| sums.iter().flat_map(|sum| &sum[of_piece(rank)]).copied().collect();
             let parts: Vec<Vec<f64>> = (0..size).map(to).collect();
-            let mine = part(rank).len();
+            let mine = of_piece(rank).len();
             let counts: Vec<usize> = shares.iter().map(|shares| shares * mine).collect();
             let received = self.ranks.all_to_all(&parts, &counts);
             let own = add(mine, &mut received.chunks_exact(mine.max(1)));
-            let counts: Vec<usize> = (0..size).map(|rank| part(rank).len()).collect();
+            let counts: Vec<usize> = (0..size).map(|rank| of_piece(rank).len()).collect();
             total.extend(self.ranks.all_gather(&own, &counts));
         }
         total
@@ -198,7 +192,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         let ParticleShares { chunk, per_share, count, .. } = self.shares();
         let len = state.theta.len();
         let range = |rank: usize| {
-            let Range { start, end } = owned(count, rank, size);
+            let Range { start, end } = part(count, rank, size);
             (start * chunk * per_share).min(len)..(end * chunk * per_share).min(len)
         };
         let counts: Vec<usize> = (0..size).map(|rank| range(rank).len()).collect();

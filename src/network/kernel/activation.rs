@@ -5,47 +5,33 @@ use crate::compute::{Interleaved, Job, Pass, Real, Simd};
 use crate::network::Activation;
 use std::marker::PhantomData;
 
+/// Evaluates an expression in which `$f` is the type that stands for the activation function.
+macro_rules! match_activation {
+    ($activation:expr, $f:ident => $body:expr, $($($name:ident)|+ => $function:ident,)+) => {
+        match $activation {$(
+            $($crate::network::Activation::$name)|+ => {
+                type $f = $crate::compute::activation::$function;
+                $body
+            }
+        )+}
+    };
+}
+pub(super) use match_activation;
+
 /// Evaluates an expression in which `$f` is the type of the activation function.
 macro_rules! with_activation {
     ($activation:expr, $f:ident => $body:expr) => {
-        match $activation {
-            $crate::network::Activation::Identity => {
-                type $f = $crate::compute::activation::Identity;
-                $body
-            }
-            $crate::network::Activation::Tanh => {
-                type $f = $crate::compute::activation::Tanh;
-                $body
-            }
-            $crate::network::Activation::Erf => {
-                type $f = $crate::compute::activation::Erf;
-                $body
-            }
-            $crate::network::Activation::Sigmoid => {
-                type $f = $crate::compute::activation::Sigmoid;
-                $body
-            }
-            $crate::network::Activation::Relu => {
-                type $f = $crate::compute::activation::Relu;
-                $body
-            }
-            $crate::network::Activation::Softplus => {
-                type $f = $crate::compute::activation::Softplus;
-                $body
-            }
-            $crate::network::Activation::Gelu => {
-                type $f = $crate::compute::activation::Gelu;
-                $body
-            }
-            $crate::network::Activation::PiecewiseLinear => {
-                type $f = $crate::compute::activation::PiecewiseLinear;
-                $body
-            }
-            $crate::network::Activation::Bump => {
-                type $f = $crate::compute::activation::Bump;
-                $body
-            }
-        }
+        $crate::network::kernel::activation::match_activation!($activation, $f => $body,
+            Identity => Identity,
+            Tanh => Tanh,
+            Erf => Erf,
+            Sigmoid => Sigmoid,
+            Relu => Relu,
+            Softplus => Softplus,
+            Gelu => Gelu,
+            PiecewiseLinear => PiecewiseLinear,
+            Bump => Bump,
+        )
     };
 }
 pub(super) use with_activation;
@@ -54,32 +40,13 @@ pub(super) use with_activation;
 /// values and slopes. Where the slopes are kept, the function itself is not evaluated, and one type stands for all.
 macro_rules! with_slope {
     ($activation:expr, $f:ident => $body:expr) => {
-        match $activation {
-            $crate::network::Activation::Identity => {
-                type $f = $crate::compute::activation::Identity;
-                $body
-            }
-            $crate::network::Activation::Tanh => {
-                type $f = $crate::compute::activation::Tanh;
-                $body
-            }
-            $crate::network::Activation::Sigmoid => {
-                type $f = $crate::compute::activation::Sigmoid;
-                $body
-            }
-            $crate::network::Activation::Relu => {
-                type $f = $crate::compute::activation::Relu;
-                $body
-            }
-            $crate::network::Activation::Erf
-            | $crate::network::Activation::Softplus
-            | $crate::network::Activation::Gelu
-            | $crate::network::Activation::PiecewiseLinear
-            | $crate::network::Activation::Bump => {
-                type $f = $crate::compute::activation::Erf;
-                $body
-            }
-        }
+        $crate::network::kernel::activation::match_activation!($activation, $f => $body,
+            Identity => Identity,
+            Tanh => Tanh,
+            Sigmoid => Sigmoid,
+            Relu => Relu,
+            Erf | Softplus | Gelu | PiecewiseLinear | Bump => Erf,
+        )
     };
 }
 pub(super) use with_slope;

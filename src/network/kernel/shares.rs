@@ -8,7 +8,7 @@
 
 use super::layout::{LANES, TwoLayerLayout};
 use crate::compute::tree::{TreeNode, TreeSum};
-use crate::ranks::{Ranks, SingleRank};
+use crate::ranks::{Ranks, SingleRank, part};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,7 +78,7 @@ impl Shares {
 
     /// The shares of a rank.
     pub fn of_rank(self, rank: usize, size: usize) -> Range<usize> {
-        self.count * rank / size..self.count * (rank + 1) / size
+        part(self.count, rank, size)
     }
 
     /// The number of nodes that make up the shares of each of `ranks` ranks, summed over the ranks: of vectors that they
@@ -213,7 +213,7 @@ impl Portion {
     /// parts of the total.
     fn divided(&self, own: &TreeSum, len: usize, nodes: &[usize]) -> Vec<f64> {
         let size = self.ranks.size();
-        let part = |rank: usize| len * rank / size..len * (rank + 1) / size;
+        let part = |rank: usize| part(len, rank, size);
         let to = |rank: usize| own.nodes().iter().flat_map(|(_, values)| &values[part(rank)]).copied().collect();
         let mine = part(self.ranks.rank()).len();
         let counts: Vec<usize> = nodes.iter().map(|nodes| nodes * mine).collect();

@@ -5,7 +5,7 @@ use super::elementwise::MAX_LANES;
 use super::scalar::ModelReal;
 use crate::compute::exp::{LowPart, exp_negative};
 use crate::compute::profile::{self, WorkCounts, WorkKind};
-use crate::compute::{Job, Panels, Pass, Simd, StridedRows};
+use crate::compute::{Job, Panels, Simd, StridedRows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -73,7 +73,7 @@ impl<R: ModelReal> HeadShares<R> {
         let queries = StridedRows { values: &projected.queries[own..], stride: heads * head_size };
         self.keys.add_products(queries, tokens, &mut self.shares, self.stride);
         let (scale, present) = (scale(spec), projected.present);
-        R::dispatch(Softmax { scores: &mut self.shares, tokens, stride: self.stride, scale, causal, present });
+        R::vectorize(Softmax { scores: &mut self.shares, tokens, stride: self.stride, scale, causal, present });
     }
 }
 
@@ -153,12 +153,6 @@ struct Softmax<'a, R> {
     scale: R,
     causal: bool,
     present: Option<&'a [bool]>,
-}
-
-impl<R: ModelReal> Pass<R> for Softmax<'_, R> {
-    fn run<S: Simd<R>>(self, simd: S) {
-        simd.vectorize(self);
-    }
 }
 
 impl<R: ModelReal> Job<R> for Softmax<'_, R> {

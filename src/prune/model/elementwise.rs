@@ -2,7 +2,7 @@
 
 use crate::compute::activation::{ActivationFunction, Gelu, Relu, Sigmoid, Tanh};
 use crate::compute::exp::{LowPart, exp_negative};
-use crate::compute::{Interleaved, Job, Pass, Real, Simd};
+use crate::compute::{Interleaved, Job, Real, Simd};
 use std::marker::PhantomData;
 
 /// Packs whose functions are evaluated in alternation.
@@ -65,7 +65,7 @@ pub(super) fn exponentials<R: Real>(values: &mut [R]) {
 }
 
 fn apply<R: Real, F: PackFunction>(values: &mut [R]) {
-    R::dispatch(Entries::<R, F> { values, function: PhantomData });
+    R::vectorize(Entries::<R, F> { values, function: PhantomData });
 }
 
 /// A function over packs.
@@ -184,11 +184,5 @@ impl<R: Real, F: PackFunction> Job<R> for Entries<'_, R, F> {
             s.store(F::value(s, s.load(&padded)), &mut padded);
             rest.copy_from_slice(&padded[..rest.len()]);
         }
-    }
-}
-
-impl<R: Real, F: PackFunction> Pass<R> for Entries<'_, R, F> {
-    fn run<S: Simd<R>>(self, simd: S) {
-        simd.vectorize(self);
     }
 }

@@ -44,7 +44,7 @@ pub use overlap::overlap;
 pub use parts::{Linear, Norm};
 pub use scalar::ModelReal;
 pub use score::{MeanScores, Scores, score};
-pub use stream::{FeatureStream, outputs};
+pub use stream::{CHUNK_TOKENS, CHUNKS_HELD, FeatureStream, outputs};
 pub use text::{TOKENIZER, read_text};
 
 use super::checkpoint::ModelFolder;

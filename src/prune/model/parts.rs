@@ -5,7 +5,7 @@ use super::super::error::PruneError;
 use super::architecture::{LinearSpec, NormSpec};
 use super::scalar::ModelReal;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
-use crate::compute::{Job, Panels, Pass, Simd, StridedRows};
+use crate::compute::{Job, Panels, Simd, StridedRows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use std::sync::OnceLock;
@@ -144,7 +144,7 @@ impl<R: ModelReal> Norm<R> {
 
     /// Normalises the rows of `x` (tokens, features). Moments are computed in double precision.
     pub fn apply_in_place(&self, x: &mut [R]) {
-        R::dispatch(Normalise { norm: self, x });
+        R::vectorize(Normalise { norm: self, x });
     }
 }
 
@@ -152,12 +152,6 @@ impl<R: ModelReal> Norm<R> {
 struct Normalise<'a, R> {
     norm: &'a Norm<R>,
     x: &'a mut [R],
-}
-
-impl<R: ModelReal> Pass<R> for Normalise<'_, R> {
-    fn run<S: Simd<R>>(self, simd: S) {
-        simd.vectorize(self);
-    }
 }
 
 impl<R: ModelReal> Job<R> for Normalise<'_, R> {

@@ -13,10 +13,10 @@ use crate::compute::profile::{self, WorkKind};
 use rayon::prelude::*;
 
 /// Tokens of a chunk, about.
-const CHUNK_TOKENS: usize = 256;
-/// Most chunks whose inputs of linear layers are held at a time, and chunks for every thread. Memory that is used again soon
-/// is in the cache.
-const CHUNKS_HELD: usize = 8;
+pub const CHUNK_TOKENS: usize = 256;
+/// Most chunks whose inputs of linear layers are held at a time.
+pub const CHUNKS_HELD: usize = 8;
+/// Chunks that are held for every thread: memory that is used again soon is in the cache.
 const CHUNKS_PER_THREAD: usize = 2;
 
 /// The features of samples between two blocks.

@@ -27,5 +27,6 @@ pub use curves::{CURVE_FRACTIONS, LayerCurve, divided, loss_curves, measured_quo
 pub use driver::{
     CalibrationBatches, PassStart, PruneObserver, PruneSettings, Quota, prune_network, prune_pass, summary,
 };
+pub use moments::MOMENT_TOKENS;
 pub use record::{LayerRecord, PruneRecord};
 pub use verify::{missing_zeros, stored_zeros, verify};

@@ -12,7 +12,7 @@ use crate::sparse::recovery::dense::{PanelCopies, add_gram, mirror};
 use faer::{Mat, MatRef};
 
 /// Tokens whose products are summed at a time, a multiple of 256.
-const TOKENS: usize = 1024;
+pub const MOMENT_TOKENS: usize = 1024;
 /// Inputs that are examined together for numbers that are not finite.
 const EXAMINED: usize = 1024;
 
@@ -41,12 +41,12 @@ impl<R: ModelReal> MomentSum<R> {
     pub fn add(&mut self, inputs: &[R]) -> Result<(), PruneError> {
         let d = self.sum.nrows();
         self.require_finite(inputs)?;
-        self.pending.reserve_exact(TOKENS * d - self.pending.len());
+        self.pending.reserve_exact(MOMENT_TOKENS * d - self.pending.len());
         let mut rest = inputs;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(TOKENS * d - self.pending.len()));
+            let (now, later) = rest.split_at(rest.len().min(MOMENT_TOKENS * d - self.pending.len()));
             self.pending.extend_from_slice(now);
-            if self.pending.len() == TOKENS * d {
+            if self.pending.len() == MOMENT_TOKENS * d {
                 self.flush();
             }
             rest = later;

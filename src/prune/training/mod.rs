@@ -18,5 +18,5 @@ mod network;
 mod train;
 
 pub use adam::AdamMoments;
-pub use network::{GradientSink, LabelledBatch, LoadedNetwork};
+pub use network::{GradientSink, LabelledBatch, LoadedNetwork, TRAINING_CHUNKS, TRAINING_TOKENS};
 pub use train::{TrainingSettings, TrainingStreams, last_losses, require_targets, train_kept};

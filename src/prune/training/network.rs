@@ -12,10 +12,10 @@ use super::super::model::{
 use crate::compute::profile::{self, WorkKind};
 use rayon::prelude::*;
 
-/// Tokens of a chunk, about.
-const CHUNK_TOKENS: usize = 256;
+/// Tokens of a chunk of samples in training, about.
+pub const TRAINING_TOKENS: usize = 256;
 /// Chunks whose gradients of a block are held at a time.
-const CHUNKS_HELD: usize = 8;
+pub const TRAINING_CHUNKS: usize = 8;
 
 /// Samples, and the classes of those of a classifier.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl<R: ModelReal> LoadedNetwork<R> {
     pub fn backward(&mut self, batch: &LabelledBatch, update: &mut GradientSink<'_, R>) -> Result<f64, PruneError> {
         let _timed = profile::region(WorkKind::ModelPasses);
         let length = self.architecture.embedding.length(&batch.inputs)?;
-        let (count, chunk) = (batch.inputs.count(), (CHUNK_TOKENS / length).max(1));
+        let (count, chunk) = (batch.inputs.count(), (TRAINING_TOKENS / length).max(1));
         let firsts: Vec<usize> = (0..count).step_by(chunk).collect();
         let mut chunks: Vec<TrainingChunk<R>> = firsts
             .into_par_iter()
@@ -85,7 +85,7 @@ impl<R: ModelReal> LoadedNetwork<R> {
             .collect();
         for (index, block) in self.blocks.iter_mut().enumerate().rev() {
             let mut sums: Vec<Vec<R>> = Vec::new();
-            for held in chunks.chunks_mut(CHUNKS_HELD) {
+            for held in chunks.chunks_mut(TRAINING_CHUNKS) {
                 let one = |chunk: &mut TrainingChunk<R>| {
                     let x = chunk.features.pop().expect("an input for every block");
                     let gradient = std::mem::take(&mut chunk.gradient);
