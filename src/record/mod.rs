@@ -64,7 +64,7 @@ pub use manifest::{
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
-pub use place::{require_place_of_files, require_place_of_run};
+pub use place::{POINTS, require_place_of_files, require_place_of_run};
 pub use profile::{ByPrecision, MachinePeak, ProfileRecord, ProfiledPhase, ProfiledWork};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};

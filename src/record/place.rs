@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 /// Sub-folders of a run in which commands may write what is made from its records.
 const DRAWN: [&str; 2] = ["figures", "export"];
 
-/// The folder of the points of a sweep.
-const POINTS: &str = "points";
+/// The folder of the points of a sweep, a run each.
+pub const POINTS: &str = "points";
 
 /// Checks that a path at which a run is to be is in no other run, and in a sweep only at the place of a point.
 ///

@@ -6,7 +6,8 @@ use super::points::point_folder;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Combine, Varied};
 use crate::record::{
-    Build, CHECKS, FORMAT, REPORT, RecordError, RunFolder, SWEEP, Status, lock_folder, of_all, require_place_of_run,
+    Build, CHECKS, FORMAT, POINTS, REPORT, RecordError, RunFolder, SWEEP, Status, lock_folder, of_all,
+    require_place_of_run,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ pub(super) struct SweepHeader {
 }
 
 /// What a sweep writes in its folder, apart from the header.
-const CONTENTS: [&str; 7] = ["points", "shared", "checkpoint", "records", "figures", CHECKS, REPORT];
+const CONTENTS: [&str; 7] = [POINTS, "shared", "checkpoint", "records", "figures", CHECKS, REPORT];
 
 /// The folder of a sweep that this process writes.
 pub(super) struct SweepFolder {

@@ -11,12 +11,12 @@ use super::scopes::limit_scopes;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Varied, VariedPoint};
 use crate::ranks::SingleRank;
-use crate::record::RunFolder;
+use crate::record::{POINTS, RunFolder};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The folder of a point, relative to that of the sweep.
 pub fn point_folder(point: &str) -> String {
-    format!("points/{point}")
+    format!("{POINTS}/{point}")
 }
 
 /// The error of a point.
